@@ -1,0 +1,22 @@
+# SPDX-FileCopyrightText: 2026 The coproc authors
+# SPDX-License-Identifier: BSL-1.0
+
+# Finds what coproc::coproc itself needs, and sets COPROC_BOOST_TARGETS. Included by the build and,
+# installed, by coprocConfig.cmake, so that both agree.
+
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)
+
+# Config mode, because it tells several installed versions apart: an older one is passed over.
+find_package(Boost 1.81 CONFIG QUIET)
+if(NOT Boost_FOUND)
+    message(FATAL_ERROR "coproc needs the headers of Boost 1.81 or later, with their CMake files "
+        "(on Debian 12: apt-get install libboost1.81-dev; on Debian 13: libboost-dev).")
+endif()
+
+set(COPROC_BOOST_TARGETS Boost::headers)
+if(Boost_VERSION_STRING VERSION_GREATER_EQUAL 1.86)
+    # From here on Boost.Process v2 is a compiled library.
+    find_package(Boost ${Boost_VERSION_STRING} EXACT CONFIG REQUIRED COMPONENTS process)
+    list(APPEND COPROC_BOOST_TARGETS Boost::process)
+endif()
