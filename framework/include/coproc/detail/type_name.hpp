@@ -1,0 +1,18 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Names of types, for people.
+
+#include <string>
+
+namespace coproc::detail {
+
+/// "std::vector<int, ...>" for a mangled name; the name itself when it is not one.
+[[nodiscard]] std::string demangle(const char* mangled);
+
+/// The type of the exception that is being handled by this thread, without coproc's own wrapping: for a task's
+/// failure it is the type that the task threw.
+[[nodiscard]] std::string current_exception_type_name();
+
+} // namespace coproc::detail
