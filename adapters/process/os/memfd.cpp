@@ -1,0 +1,62 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+
+#include <os/memfd.hpp>
+#include <os/system_call.hpp>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+namespace coproc::detail::os {
+
+unique_fd make_memfd(const char* name, std::uint64_t size) {
+    unique_fd fd{check(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING), "create shared memory")};
+    check(retry([&] { return ::ftruncate(fd.get(), static_cast<off_t>(size)); }), "size shared memory");
+    check(::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL),
+          "seal shared memory");
+    return fd;
+}
+
+std::uint64_t sealed_size(int memfd) {
+    const int seals = check(::fcntl(memfd, F_GET_SEALS), "examine shared memory");
+    if ((seals & F_SEAL_SHRINK) == 0) throw_system_error("use shared memory that could shrink", EPERM);
+    struct stat status {};
+    check(::fstat(memfd, &status), "examine shared memory");
+    return static_cast<std::uint64_t>(status.st_size);
+}
+
+void punch_hole(int memfd, std::uint64_t offset, std::uint64_t size) noexcept {
+    if (size == 0) return;
+    static_cast<void>(retry([&]() noexcept {
+        return ::fallocate(memfd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                           static_cast<off_t>(offset), static_cast<off_t>(size));
+    }));
+}
+
+std::size_t page_size() noexcept {
+    static const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    return size;
+}
+
+mapping::mapping(int fd, std::uint64_t offset, std::size_t size, access mode) {
+    const int protection = mode == access::write ? PROT_READ | PROT_WRITE : PROT_READ;
+    void* at = ::mmap(nullptr, size, protection, MAP_SHARED | MAP_NORESERVE, fd,
+                      static_cast<off_t>(offset));
+    if (at == MAP_FAILED) throw_system_error("map shared memory");
+    data_ = static_cast<std::byte*>(at);
+    size_ = size;
+}
+
+mapping::~mapping() {
+    if (data_ != nullptr) ::munmap(data_, size_);
+}
+
+void mapping::grow(std::size_t size) {
+    void* at = ::mremap(data_, size_, size, MREMAP_MAYMOVE);
+    if (at == MAP_FAILED) throw_system_error("map more shared memory");
+    data_ = static_cast<std::byte*>(at);
+    size_ = size;
+}
+
+} // namespace coproc::detail::os

@@ -1,0 +1,271 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The private channel between a parent and one worker: two single-producer single-consumer rings of messages in
+// sealed anonymous memory, blocks beside the rings for payloads that are too large for them, and a socket that
+// carries descriptors and whose end of file is the lifeline. No lock is shared, so a worker that dies at any
+// instruction harms nothing but its own channel; and the parent believes nothing that stands in the memory: a
+// corrupt channel is an exception, which counts as the loss of the worker.
+//
+//     parent                                              worker
+//     writer& w = ch.begin(message_kind::call, id, 0, n);
+//     encode(w);
+//     auto token = ch.commit();
+//     ch.flush();                                         incoming* m = ch.wait();
+//                                                         ... decode from m->payload, then
+//                                                         writer& w = ch.begin(message_kind::reply, m->id, 0, k);
+//     (doorbell, if armed)                                ch.commit(); ch.flush(); ch.pop();
+//     incoming* r = ch.peek(); ... ch.pop();
+//
+// Thread safety: one thread at a time sends and one at a time receives; these may be two different threads.
+
+#include <coproc/detail/wire.hpp>
+#include <coproc/error.hpp>
+#include <os/memfd.hpp>
+#include <os/unique_fd.hpp>
+#include <src/arena.hpp>
+#include <src/channel_layout.hpp>
+#include <src/protocol.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace coproc::detail {
+
+/// The worker wrote something into the channel that no worker writes.
+class channel_corrupt : public error {
+public:
+    using error::error;
+};
+
+/// The peer takes no messages out: more than `guaranteed_messages` are under way.
+class channel_full : public error {
+public:
+    using error::error;
+};
+
+enum class channel_side { parent, worker };
+
+/// What an endpoint is made of.
+struct channel_descriptors {
+    os::unique_fd memory; // memfd: control block, rings, blocks
+    os::unique_fd socket; // SOCK_SEQPACKET
+    os::unique_fd bell;   // eventfd: wakes the parent
+};
+
+struct channel_pair {
+    channel_descriptors parent;
+    channel_descriptors worker;
+};
+
+/// Makes the descriptors of both ends; throws std::system_error.
+channel_pair make_channel();
+
+/// A message that has been received; it stands in shared memory until endpoint::pop().
+class incoming final : private descriptor_source {
+public:
+    incoming(const incoming&) = delete;
+    incoming& operator=(const incoming&) = delete;
+    ~incoming();
+
+    message_kind kind{};
+    std::uint32_t flags = 0;
+    std::uint64_t id = 0;
+    std::uint64_t duration_ns = 0;   // of a reply: how long the call took
+    std::size_t resident_bytes = 0;  // of a reply, when asked for: the worker's memory
+    std::span<const std::byte> bytes{};
+
+    /// Reads the payload from its beginning; descriptors come out once.
+    reader payload() noexcept { return reader{bytes, this}; }
+
+private:
+    friend class endpoint;
+    explicit incoming(int socket) noexcept : socket_{socket} {}
+    int take_descriptor() override;
+    void forget_descriptors() noexcept;
+
+    int socket_;
+    std::uint64_t serial_ = 0;
+    std::uint64_t left_ = 0;                // descriptors not yet taken
+    std::deque<os::unique_fd> received_{};  // of this message
+    std::uint64_t received_serial_ = 0;
+};
+
+/// Names a message that was sent, to take it back.
+struct message_token {
+    std::uint64_t position = ~std::uint64_t{0};
+};
+
+/// What goes into the header of a reply.
+struct reply_facts {
+    std::uint64_t duration_ns = 0;
+    std::size_t resident_bytes = 0;
+};
+
+struct running_call {
+    std::uint64_t id = 0;
+    std::uint32_t item = 0;
+    std::uint64_t started_ns = 0; // CLOCK_MONOTONIC; 0 when the call did not ask for it
+};
+
+/// What a worker's crash handler left behind.
+struct crash_report {
+    int signal = 0;
+    std::uint64_t address = 0;
+    std::vector<backtrace_frame> frames;
+};
+
+class endpoint {
+public:
+    /// Payload bytes that are sent within the ring; larger ones get a block.
+    static constexpr std::size_t inline_limit = ring_bytes / 8;
+    /// So many messages can always be under way in one direction, whatever their size.
+    static constexpr std::size_t guaranteed_messages = reserved_entries;
+
+    endpoint(channel_side side, channel_descriptors descriptors);
+    endpoint(const endpoint&) = delete;
+    endpoint& operator=(const endpoint&) = delete;
+    ~endpoint();
+
+    [[nodiscard]] int socket() const noexcept { return descriptors_.socket.get(); }
+    [[nodiscard]] int bell() const noexcept { return descriptors_.bell.get(); }
+
+    // --- Sending -----------------------------------------------------------------------------------------------
+
+    /// Space for a message of exactly `size` payload bytes. Then write all of it, and commit() or abandon().
+    /// The parent gets channel_full rather than waiting; the worker waits. Throws std::system_error when there is
+    /// no memory or address space for a large payload.
+    writer& begin(message_kind kind, std::uint64_t id, std::uint32_t flags, std::size_t size);
+
+    /// Publishes it, after its descriptors. Nobody is woken up yet. If the descriptors cannot be sent this throws
+    /// std::system_error, and the message is abandoned.
+    message_token commit(reply_facts facts = {});
+    void abandon() noexcept;
+
+    /// begin, encode, commit, flush in one; `encode(writer&)` writes `size` bytes.
+    template <class Encode>
+    message_token send(message_kind kind, std::uint64_t id, std::uint32_t flags, std::size_t size,
+                       Encode&& encode) {
+        writer& out = begin(kind, id, flags, size);
+        try {
+            encode(out);
+        } catch (...) {
+            abandon();
+            throw;
+        }
+        const message_token token = commit();
+        flush();
+        return token;
+    }
+    message_token send(message_kind kind, std::uint64_t id = 0) {
+        return send(kind, id, 0, 0, [](writer&) {});
+    }
+
+    /// Wakes the peer if it sleeps.
+    void flush() noexcept;
+
+    /// Takes back a message that the worker has not begun: true: it never will. The parent's, for calls; one
+    /// revocation per message. Belongs to the sending side's thread.
+    bool revoke(message_token token) noexcept;
+
+    /// Gives the memory of large payloads that have been consumed back to the system, down to a small cache.
+    /// For quiet moments; belongs to the sending side's thread.
+    void trim() noexcept;
+
+    // --- Receiving ---------------------------------------------------------------------------------------------
+
+    /// The next message, or null. The same one until pop(). A worker's call is claimed by this.
+    incoming* peek();
+    void pop() noexcept;
+    [[nodiscard]] bool has_message() const noexcept;
+
+    // --- The parent's waiting: arm, then look once more, then wait for the bell ---------------------------------
+
+    /// From now on the worker rings the bell with its next message, once. True: messages are there already, and
+    /// the bell is not armed.
+    [[nodiscard]] bool arm() noexcept;
+    void disarm() noexcept;
+    /// How long the worker may spin before it sleeps; 0: not at all.
+    void set_peer_spin(std::chrono::nanoseconds limit) noexcept;
+
+    // --- The worker's waiting ----------------------------------------------------------------------------------
+
+    /// Waits for the next message: spins when that paid lately, then sleeps.
+    incoming* wait();
+
+    // --- The control block -------------------------------------------------------------------------------------
+
+    /// Worker: what runs from now on. id 0: nothing.
+    void begin_running(std::uint64_t id, std::uint64_t started_ns) noexcept;
+    void begin_item(std::uint32_t item) noexcept;
+    void end_running() noexcept;
+    /// Parent: what the worker says it runs. Empty between calls.
+    [[nodiscard]] std::optional<running_call> running() const noexcept;
+
+    /// Worker: the last progress message has been consumed.
+    [[nodiscard]] bool consumed(message_token token) const noexcept;
+
+    /// Parent, after the worker's death.
+    [[nodiscard]] std::optional<crash_report> crash() const;
+    /// Worker: where the crash handler writes.
+    [[nodiscard]] crash_area& crash_space() noexcept { return control_->crash; }
+    [[nodiscard]] channel_control& control() noexcept { return *control_; }
+
+private:
+    struct block {
+        std::uint64_t position; // of the entry that names it
+        arena_block where;
+    };
+
+    struct outbound {
+        ring_indices* shared = nullptr;
+        std::byte* data = nullptr;
+        std::uint64_t tail = 0;      // published
+        std::uint64_t head_seen = 0; // the peer's, as last read
+        std::uint64_t serial = 0;
+        std::deque<block> blocks{};  // under way, oldest first
+        // the message that is being written
+        std::uint64_t open_position = 0;
+        std::uint32_t open_size = 0;
+        std::optional<arena_block> open_block{};
+        entry_header open_header{};
+        bool open = false;
+        std::vector<int> descriptors{};
+        writer out{std::span<std::byte>{}};
+    };
+    struct inbound {
+        ring_indices* shared = nullptr;
+        const std::byte* data = nullptr;
+        std::uint64_t head = 0;
+        std::uint64_t tail_seen = 0;
+        std::uint32_t current_size = 0; // of the message that peek() shows; 0: none
+    };
+
+    bool refresh_head();
+    bool make_room(std::size_t size);
+    void wait_for_room(std::size_t size);
+    void reclaim() noexcept;
+    void put_padding(std::uint32_t size) noexcept;
+    bool claim(const std::byte* entry, std::uint64_t position) noexcept;
+    void skip(std::uint32_t size) noexcept;
+    [[noreturn]] static void corrupt(const char* what);
+
+    channel_side side_;
+    channel_descriptors descriptors_;
+    os::mapping memory_;
+    channel_control* control_ = nullptr;
+    outbound out_;
+    inbound in_;
+    arena blocks_out_;
+    arena_view blocks_in_;
+    incoming current_;
+    std::uint64_t spin_ns_ = 0;
+};
+
+} // namespace coproc::detail

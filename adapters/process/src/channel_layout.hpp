@@ -1,0 +1,101 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// What stands where in a channel's memory. Both sides are the same program (or at least the same version of the
+// library, which the first word says), so these are plain structures; indices only grow, and are taken modulo
+// the size of the ring. What one side writes often has cache lines of its own.
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace coproc::detail {
+
+inline constexpr std::size_t cache_line = 128; // CPUs fetch lines in pairs
+
+/// Of a ring. A power of two.
+inline constexpr std::size_t ring_bytes = 256 * 1024;
+/// Headers that always fit: payloads never take the last bit of a ring.
+inline constexpr std::size_t reserved_entries = 128;
+inline constexpr std::size_t reserved_bytes = (reserved_entries + 1) * 64;
+
+/// Before every message in a ring. Entries are contiguous and aligned to their header's size; the rest of a ring
+/// that is too short for the next one is a padding entry.
+struct entry_header {
+    std::uint32_t claim = 0;       // atomic_ref: the entry's number (30 bits) and an entry_state
+    std::uint32_t kind = 0;        // message_kind
+    std::uint32_t size = 0;        // of the entry, header included
+    std::uint32_t flags = 0;
+    std::uint64_t id = 0;
+    std::uint64_t payload = 0;     // bytes
+    std::uint64_t block = 0;       // 0: the payload follows; else where it is beside the rings, plus 1
+    std::uint64_t serial = 0;      // counts messages; descriptors are sent under it
+    std::uint64_t duration_ns = 0;
+    std::uint32_t descriptors = 0;
+    std::uint32_t resident_kib = 0;
+};
+static_assert(sizeof(entry_header) == 64);
+
+enum class entry_state : std::uint32_t { waiting, claimed, revoked };
+
+inline constexpr std::uint32_t claim_word(std::uint64_t position, entry_state state) noexcept {
+    return static_cast<std::uint32_t>(position / sizeof(entry_header)) << 2 |
+           static_cast<std::uint32_t>(state);
+}
+
+struct ring_indices {
+    alignas(cache_line) std::atomic<std::uint64_t> tail{0}; // the producer's
+    alignas(cache_line) std::atomic<std::uint64_t> head{0}; // the consumer's
+};
+
+/// Where a dying worker's signal handler says what happened. The modules are registered beforehand.
+struct crash_area {
+    static constexpr std::size_t max_frames = 64;
+    static constexpr std::size_t max_modules = 128;
+    static constexpr std::size_t path_bytes = 16 * 1024;
+    static constexpr std::uint32_t no_module = 0xffff'ffff;
+
+    struct frame {
+        std::uint32_t module;
+        std::uint32_t unused;
+        std::uint64_t offset; // in the module; an address when there is no module
+    };
+
+    std::atomic<std::uint32_t> happened; // set first of all
+    std::int32_t signal;
+    std::uint64_t address;
+    std::atomic<std::uint32_t> frames;
+    std::atomic<std::uint32_t> modules;
+    frame frame_at[max_frames];
+    std::uint32_t path_at[max_modules]; // into paths, each ends with a zero
+    char paths[path_bytes];
+};
+
+struct channel_control {
+    std::uint32_t version = 0;      // protocol_version, written before the worker starts
+    std::int32_t start_error = 0;   // errno of a failed exec, written by the child
+    ring_indices down;              // parent to worker
+    ring_indices up;                // worker to parent
+
+    alignas(cache_line) std::atomic<std::uint32_t> worker_sleeps{0}; // futex
+    std::atomic<std::uint32_t> spin_ns{0};                           // how long the worker may spin
+    alignas(cache_line) std::atomic<std::uint32_t> parent_armed{0};  // the bell is wanted
+    std::atomic<std::uint32_t> worker_wants_room{0};                 // futex
+
+    alignas(cache_line) std::atomic<std::uint64_t> running_id{0};
+    std::atomic<std::uint64_t> running_since{0};
+    std::atomic<std::uint32_t> running_item{0};
+
+    alignas(cache_line) crash_area crash{};
+};
+
+inline constexpr std::size_t control_bytes = 64 * 1024;
+static_assert(sizeof(channel_control) <= control_bytes);
+
+/// The memory file: control block, two rings, then the blocks of either direction. The file is sparse: it costs
+/// what is written. (Less than this where RLIMIT_FSIZE says so.)
+inline constexpr std::size_t mapped_bytes = control_bytes + 2 * ring_bytes;
+inline constexpr std::uint64_t channel_file_bytes = std::uint64_t{1} << 42;
+
+} // namespace coproc::detail
