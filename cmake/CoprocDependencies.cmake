@@ -17,6 +17,11 @@ endif()
 set(COPROC_BOOST_TARGETS Boost::headers)
 if(Boost_VERSION_STRING VERSION_GREATER_EQUAL 1.86)
     # From here on Boost.Process v2 is a compiled library.
-    find_package(Boost ${Boost_VERSION_STRING} EXACT CONFIG REQUIRED COMPONENTS process)
+    find_package(Boost ${Boost_VERSION_STRING} EXACT CONFIG QUIET OPTIONAL_COMPONENTS process)
+    if(NOT TARGET Boost::process)
+        message(FATAL_ERROR "Boost ${Boost_VERSION_STRING} is here without its compiled library "
+            "boost_process, which coproc needs from Boost 1.86 on (Debian 13 does not package it: use "
+            "libboost-dev, which is 1.83 there, or set Boost_ROOT to a complete Boost).")
+    endif()
     list(APPEND COPROC_BOOST_TARGETS Boost::process)
 endif()
