@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coproc authors
 // SPDX-License-Identifier: BSL-1.0
 
-// coproc::main: the guard for programs whose main() is not theirs to edit. The linker's --wrap=main sends
-// the C runtime here first, and names the program's own main() __real_main.
+// coproc::main: the guard for programs whose main() is not theirs to edit. The linker's --wrap=main
+// sends the C runtime here first, and names the program's own main() __real_main.
 
 #include <coproc/runtime.hpp>
 
