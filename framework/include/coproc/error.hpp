@@ -177,7 +177,7 @@ namespace coproc::detail {
 template <class E>
 class failed : public E, public task_failure {
 public:
-    failed(const E& exception, failure_info where) : E(exception), task_failure{std::move(where)} {}
+    failed(const E& cause, failure_info where) : E(cause), task_failure{std::move(where)} {}
 };
 
 /// "SIGSEGV" for 11; "signal 77" for one without a name.
