@@ -1,0 +1,42 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// What a worker is asked to do: an invoker is a function instantiated for one kind of call. It is named on the
+// wire by its module and offset (function_id.hpp), reads its callable and arguments, and writes the reply.
+
+#include <coproc/detail/wire.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+
+namespace coproc::detail {
+
+/// A worker's side of one call or one chunk. Implemented by the worker loop of each remote backend.
+class call_context {
+public:
+    explicit call_context(reader& in) noexcept : in_{in} {}
+    call_context(const call_context&) = delete;
+    call_context& operator=(const call_context&) = delete;
+
+    /// Callable, then items, as the task encoded them.
+    reader& in() noexcept { return in_; }
+
+    /// Publishes which item (index within the chunk) runs from now on, so that a death is blamed on the right one.
+    virtual void begin_item(std::uint32_t index) noexcept = 0;
+
+    /// Space for a reply of exactly `size` bytes and `descriptors` descriptors; call once, then write all of it.
+    /// The reply is sent when the invoker returns. An invoker that throws instead has failed as a whole.
+    virtual writer& reply(std::size_t size, std::size_t descriptors) = 0;
+
+protected:
+    ~call_context() = default;
+
+private:
+    reader& in_;
+};
+
+using invoker = void (*)(call_context&);
+
+} // namespace coproc::detail

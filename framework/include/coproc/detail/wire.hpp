@@ -1,0 +1,157 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The bytes between two processes: a writer into memory whose size was computed beforehand, a reader
+// that checks every length against what is left. Descriptors travel beside the bytes, in order.
+
+#include <coproc/error.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <new>
+#include <span>
+#include <type_traits>
+#include <vector>
+
+namespace coproc::detail {
+
+/// Descriptors that accompany a message. The sender borrows them, the receiver owns them.
+class descriptor_source {
+public:
+    virtual ~descriptor_source() = default;
+    /// The next descriptor of the message; the caller owns it. Throws serialization_error when there is none left.
+    virtual int take_descriptor() = 0;
+};
+
+/// A level of a value that contains values of its own type: bounded, so that garbage cannot overflow the stack.
+class nesting {
+public:
+    static constexpr unsigned limit = 2000;
+
+    explicit nesting(unsigned& depth) : depth_{depth} {
+        if (depth == limit) throw serialization_error{"coproc: a value is nested deeper than 2000 levels"};
+        ++depth_;
+    }
+    ~nesting() { --depth_; }
+    nesting(const nesting&) = delete;
+    nesting& operator=(const nesting&) = delete;
+
+private:
+    unsigned& depth_;
+};
+
+/// First pass: how many bytes and descriptors a value needs. No allocation, no limit.
+class sizer {
+public:
+    void bytes(std::size_t n) noexcept { size_ += n; }
+    void descriptor() noexcept { ++descriptors_; }
+
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] std::size_t descriptors() const noexcept { return descriptors_; }
+
+    /// See reader::nested; the sender is told first.
+    auto nested() { return nesting{depth_}; }
+
+private:
+    std::size_t size_ = 0;
+    std::size_t descriptors_ = 0;
+    unsigned depth_ = 0;
+};
+
+/// Second pass: writes into memory of the size the first pass found. A value that changed between the two
+/// passes (another thread wrote to it) is refused rather than written past the end.
+class writer {
+public:
+    explicit writer(std::span<std::byte> out, std::vector<int>* descriptors = nullptr) noexcept
+        : at_{out.data()}, end_{out.data() + out.size()}, begin_{out.data()}, descriptors_{descriptors} {}
+
+    void bytes(const void* from, std::size_t n) {
+        std::byte* to = reserve(n);
+        if (n != 0) std::memcpy(to, from, n);
+    }
+
+    template <class T>
+        requires std::is_trivially_copyable_v<T>
+    void raw(const T& value) {
+        std::memcpy(reserve(sizeof(T)), &value, sizeof(T));
+    }
+
+    /// The next n bytes, for the caller to fill.
+    [[nodiscard]] std::byte* claim(std::size_t n) { return reserve(n); }
+
+    /// The descriptor stays the caller's; it must be open until the message has been sent.
+    void descriptor(int fd) {
+        if (descriptors_ == nullptr)
+            throw serialization_error{"coproc: this message cannot carry a descriptor (a handle was sent where only values can go)"};
+        descriptors_->push_back(fd);
+    }
+
+    [[nodiscard]] std::size_t written() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
+    [[nodiscard]] std::size_t room() const noexcept { return static_cast<std::size_t>(end_ - at_); }
+
+private:
+    std::byte* reserve(std::size_t n) {
+        if (n > room()) throw serialization_error{"coproc: a value grew while it was being encoded (is another thread writing to it?)"};
+        std::byte* to = at_;
+        at_ += n;
+        return to;
+    }
+
+    std::byte* at_;
+    std::byte* end_;
+    std::byte* begin_;
+    std::vector<int>* descriptors_;
+};
+
+/// Reads what a writer wrote; every length is checked against what is left before it is used.
+class reader {
+public:
+    explicit reader(std::span<const std::byte> in, descriptor_source* descriptors = nullptr) noexcept
+        : at_{in.data()}, end_{in.data() + in.size()}, descriptors_{descriptors} {}
+
+    const std::byte* bytes(std::size_t n) {
+        if (n > left()) truncated();
+        const std::byte* from = at_;
+        at_ += n;
+        return from;
+    }
+
+    template <class T>
+        requires std::is_trivially_copyable_v<T>
+    T raw() {
+        alignas(T) std::byte storage[sizeof(T)];
+        std::memcpy(storage, bytes(sizeof(T)), sizeof(T));
+        return *std::launder(reinterpret_cast<T*>(storage));
+    }
+
+    /// An element count that was sent as 64 bits: refused when even elements of `least` bytes cannot be there.
+    std::size_t count(std::size_t least) {
+        const auto n = raw<std::uint64_t>();
+        if (least != 0 && n > left() / least) truncated();
+        return static_cast<std::size_t>(n);
+    }
+
+    int descriptor() {
+        if (descriptors_ == nullptr) throw serialization_error{"coproc: a message came without the descriptor it names"};
+        return descriptors_->take_descriptor();
+    }
+
+    [[nodiscard]] std::size_t left() const noexcept { return static_cast<std::size_t>(end_ - at_); }
+
+    /// Held while the parts of a value are read that may contain values of the same type.
+    auto nested() { return nesting{depth_}; }
+
+private:
+    [[noreturn]] static void truncated() {
+        throw serialization_error{"coproc: a message is shorter than it says (truncated, or made by another build)"};
+    }
+
+    const std::byte* at_;
+    const std::byte* end_;
+    descriptor_source* descriptors_;
+    unsigned depth_ = 0;
+};
+
+} // namespace coproc::detail
