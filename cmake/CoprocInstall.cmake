@@ -37,8 +37,8 @@ if(CMAKE_DL_LIBS)
     string(APPEND coproc_pc_needs " -l${CMAKE_DL_LIBS}")
 endif()
 if(TARGET Boost::process)
-    # Boost::process may carry neither a plain path nor one configuration; the linker finds it by name.
-    set(coproc_pc_needs "-lboost_process ${coproc_pc_needs}")
+    # By name: the imported target may stand for a static library, which needs Boost.Filesystem too.
+    set(coproc_pc_needs "-lboost_process -lboost_filesystem ${coproc_pc_needs}")
 endif()
 
 get_target_property(coproc_type coproc TYPE)
