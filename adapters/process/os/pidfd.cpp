@@ -57,6 +57,10 @@ std::optional<reaped> try_reap(int pidfd, bool keep) noexcept {
     return reaped{true, info.si_code == CLD_EXITED ? info.si_status : -info.si_status};
 }
 
+void reap_now(pid_t pid) noexcept {
+    static_cast<void>(retry([&]() noexcept { return ::waitpid(pid, nullptr, 0); }));
+}
+
 bool send_signal(int pidfd, int signal) noexcept { return pidfd_send(pidfd, signal, 0) == 0; }
 
 void send_signal_to_group(int pidfd, pid_t pid, int signal) noexcept {

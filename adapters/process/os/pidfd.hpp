@@ -27,6 +27,9 @@ struct reaped {
 /// Takes a child's exit code if it has ended; never waits. `keep`: leaves the zombie (and with it the pid) in place.
 std::optional<reaped> try_reap(int pidfd, bool keep = false) noexcept;
 
+/// Waits for a child that is about to end.
+void reap_now(pid_t pid) noexcept;
+
 /// False: the process is gone.
 bool send_signal(int pidfd, int signal) noexcept;
 /// To every process of the group that `pidfd` leads, whose number is `pid`. Does nothing when the leader is gone.

@@ -43,14 +43,14 @@ public:
     [[nodiscard]] std::uint64_t touched() const noexcept { return touched_; }
 
 private:
-    void map(std::uint64_t end);
-
     int memfd_;
     std::uint64_t base_;
     std::uint64_t limit_;
     os::mapping mapping_;
     std::map<std::uint64_t, std::uint64_t> free_; // offset to size; neighbours are merged
+    std::uint64_t end_ = 0;                       // nothing is in use or free from here on
     std::uint64_t touched_ = 0;
+    bool trimmed_ = true;
 };
 
 /// The receiver's side. Not thread safe.

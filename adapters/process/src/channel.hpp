@@ -20,6 +20,7 @@
 //
 // Thread safety: one thread at a time sends and one at a time receives; these may be two different threads.
 
+#include <coproc/detail/failure_info.hpp>
 #include <coproc/detail/wire.hpp>
 #include <coproc/error.hpp>
 #include <os/memfd.hpp>
@@ -59,13 +60,22 @@ struct channel_descriptors {
     os::unique_fd bell;   // eventfd: wakes the parent
 };
 
-struct channel_pair {
+/// Descriptors by number, for a process that inherits them.
+struct channel_numbers {
+    int memory = -1;
+    int bell = -1;
+};
+
+struct new_channel {
     channel_descriptors parent;
-    channel_descriptors worker;
+    os::unique_fd worker_socket; // the worker's other descriptors are the parent's, inherited
+
+    /// The worker's end for use in this process.
+    [[nodiscard]] channel_descriptors worker_end() &&;
 };
 
 /// Makes the descriptors of both ends; throws std::system_error.
-channel_pair make_channel();
+new_channel make_channel();
 
 /// A message that has been received; it stands in shared memory until endpoint::pop().
 class incoming final : private descriptor_source {
@@ -88,13 +98,18 @@ private:
     friend class endpoint;
     explicit incoming(int socket) noexcept : socket_{socket} {}
     int take_descriptor() override;
+    os::unique_fd next_descriptor();
     void forget_descriptors() noexcept;
+
+    struct arrived {
+        std::uint64_t serial; // of the message it belongs to
+        os::unique_fd fd;
+    };
 
     int socket_;
     std::uint64_t serial_ = 0;
-    std::uint64_t left_ = 0;                // descriptors not yet taken
-    std::deque<os::unique_fd> received_{};  // of this message
-    std::uint64_t received_serial_ = 0;
+    std::uint32_t left_ = 0; // descriptors not yet taken
+    std::deque<arrived> arrived_{};
 };
 
 /// Names a message that was sent, to take it back.
@@ -133,6 +148,7 @@ public:
     endpoint& operator=(const endpoint&) = delete;
     ~endpoint();
 
+    [[nodiscard]] int memory() const noexcept { return descriptors_.memory.get(); }
     [[nodiscard]] int socket() const noexcept { return descriptors_.socket.get(); }
     [[nodiscard]] int bell() const noexcept { return descriptors_.bell.get(); }
 
@@ -229,30 +245,28 @@ private:
         std::uint64_t tail = 0;      // published
         std::uint64_t head_seen = 0; // the peer's, as last read
         std::uint64_t serial = 0;
-        std::deque<block> blocks{};  // under way, oldest first
+        bool unflushed = false;
+        std::deque<block> blocks{}; // under way, oldest first
         // the message that is being written
-        std::uint64_t open_position = 0;
-        std::uint32_t open_size = 0;
-        std::optional<arena_block> open_block{};
-        entry_header open_header{};
         bool open = false;
+        std::uint64_t open_position = 0;
+        entry_header open_header{};
+        std::optional<arena_block> open_block{};
         std::vector<int> descriptors{};
         writer out{std::span<std::byte>{}};
     };
     struct inbound {
         ring_indices* shared = nullptr;
-        const std::byte* data = nullptr;
+        std::byte* data = nullptr;
         std::uint64_t head = 0;
         std::uint64_t tail_seen = 0;
         std::uint32_t current_size = 0; // of the message that peek() shows; 0: none
     };
 
-    bool refresh_head();
-    bool make_room(std::size_t size);
-    void wait_for_room(std::size_t size);
-    void reclaim() noexcept;
-    void put_padding(std::uint32_t size) noexcept;
-    bool claim(const std::byte* entry, std::uint64_t position) noexcept;
+    void refresh_head();
+    [[nodiscard]] std::uint64_t room() const noexcept;
+    void wait_for_room();
+    void send_descriptors();
     void skip(std::uint32_t size) noexcept;
     [[noreturn]] static void corrupt(const char* what);
 

@@ -5,7 +5,6 @@
 // The parent's side of a worker's first words, without any I/O of its own: it is fed with messages and with the
 // worker's end, and says what to do.
 
-#include <coproc/job.hpp>
 #include <src/channel.hpp>
 
 #include <chrono>
@@ -13,6 +12,10 @@
 #include <exception>
 #include <string>
 #include <sys/types.h>
+
+namespace coproc {
+class job;
+}
 
 namespace coproc::detail {
 
@@ -27,6 +30,9 @@ public:
         ready,        ///< takes calls
         failed,       ///< error() says why; the worker is of no use
     };
+
+    /// What to tell a user whose program does not enter coproc::runtime; begins with what was seen.
+    static std::string missing_runtime_text(const std::string& seen);
 
     /// `initializer` may be null or empty; it must outlive the handshake.
     handshake(endpoint& channel, const job* initializer, std::string worker_name, pid_t pid);

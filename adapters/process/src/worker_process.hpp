@@ -29,9 +29,12 @@ struct launch_request {
 
 class worker_process {
 public:
+    /// Of a worker whose end somebody else collected.
+    static constexpr int unknown_exit_code = 255;
+
     worker_process(const worker_process&) = delete;
     worker_process& operator=(const worker_process&) = delete;
-    /// Kills and reaps a worker that still runs.
+    /// Kills and reaps a worker that still runs. (In a forked copy of the program: nothing.)
     ~worker_process();
 
     [[nodiscard]] pid_t pid() const noexcept { return pid_; }
@@ -59,12 +62,15 @@ public:
     /// What the crash handler wrote; for after the death.
     [[nodiscard]] std::optional<crash_report> crash() const { return channel_.crash(); }
 
-    /// For launchers.
-    worker_process(const launch_request& request, pid_t pid, os::unique_fd pidfd,
-                   channel_descriptors channel, std::shared_ptr<forkserver> server);
+    /// For launch(): first the channel, then the process that runs at its other end.
+    worker_process(const launch_request& request, channel_descriptors channel);
+    void adopt(pid_t pid, os::unique_fd pidfd, std::shared_ptr<forkserver> server = {});
 
 private:
-    pid_t pid_;
+    [[nodiscard]] bool ours() const noexcept;
+
+    unsigned generation_; // of forks: the copy of this object in a forked child has no say
+    pid_t pid_ = 0;
     std::string name_;
     start_method method_;
     os::unique_fd pidfd_;

@@ -1,0 +1,79 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Starts this program once more, as a worker or as the forkserver. The child shares the parent's memory until it
+// execs, so the cost does not grow with the parent; and should exec fail, it leaves by _exit and says why.
+
+#include <src/channel.hpp>
+#include <src/handover.hpp>
+
+#include <boost/process/v2/process.hpp>
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+namespace coproc::detail {
+
+/// Everything the child needs, prepared beforehand: it may not allocate.
+struct exec_plan {
+    const char* path = nullptr;
+    char* const* arguments = nullptr;
+    char* const* environment = nullptr;
+    std::array<int, 4> inherited{-1, -1, -1, -1}; // nothing else but stdio stays open
+    char* pid_slot = nullptr;                     // the child writes its pid here, in decimal
+    std::int32_t* error = nullptr;                // in memory that both share even if the system really forks
+};
+
+/// The child's pid; throws std::system_error if there is no child.
+pid_t start(const exec_plan& plan);
+
+/// A launcher in the sense of Boost.Process v2, with what a worker needs built in; takes no initialisers.
+class exec_launcher {
+public:
+    exec_launcher(role as, channel_numbers parent, int child_socket, int own_pidfd,
+                  const std::string& name, unsigned omp_threads, std::int32_t* error);
+
+    template <class Executor, class Args>
+    auto operator()(Executor executor, boost::process::v2::error_code& ec,
+                    const boost::process::v2::filesystem::path& executable, Args&& args)
+        -> boost::process::v2::basic_process<Executor> {
+        std::vector<char*> argv;
+        for (auto&& argument : args) argv.push_back(const_cast<char*>(argument.c_str()));
+        argv.push_back(nullptr);
+        plan_.path = executable.c_str();
+        plan_.arguments = argv.data();
+        try {
+            return boost::process::v2::basic_process<Executor>{std::move(executor), start(plan_)};
+        } catch (const std::system_error& e) {
+            ec.assign(e.code().value(), boost::system::system_category());
+            return boost::process::v2::basic_process<Executor>{std::move(executor)};
+        }
+    }
+
+    template <class Executor, class Args>
+    auto operator()(Executor executor, const boost::process::v2::filesystem::path& executable, Args&& args)
+        -> boost::process::v2::basic_process<Executor> {
+        boost::process::v2::error_code ec;
+        auto process = (*this)(std::move(executor), ec, executable, std::forward<Args>(args));
+        if (ec) throw std::system_error{ec.value(), std::system_category(), "coproc: cannot start a process"};
+        return process;
+    }
+
+private:
+    std::string handover_;
+    std::string omp_;
+    std::vector<char*> environment_;
+    exec_plan plan_;
+};
+
+/// The same inode that runs here, even if the file was replaced since.
+inline constexpr const char* own_executable = "/proc/self/exe";
+
+/// argv[0] of a worker: the program's name and the worker's.
+std::string process_title(const std::string& name);
+
+} // namespace coproc::detail

@@ -1,0 +1,91 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+
+#include <os/system_call.hpp>
+#include <src/fork_guard.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <new>
+#include <pthread.h>
+#include <unistd.h>
+#include <vector>
+
+namespace coproc::detail {
+namespace {
+
+constexpr int most_resets = 16;
+
+struct guard {
+    std::atomic<unsigned> generation{0};
+    std::mutex mutex; // of what follows
+    std::vector<int> descriptors;
+    void (*resets[most_resets])() noexcept = {};
+    int reset_count = 0;
+};
+
+void in_child() noexcept;
+
+/// Never destroyed: threads and static objects may still use it at exit.
+guard& the_guard() noexcept {
+    static guard* const instance = [] {
+        ::pthread_atfork(nullptr, nullptr, &in_child);
+        return new guard;
+    }();
+    return *instance;
+}
+
+void in_child() noexcept {
+    guard& g = the_guard();
+    g.generation.fetch_add(1, std::memory_order_relaxed);
+    // Another thread may have held the mutex and changed the list at the moment of the fork: begin anew.
+    ::new (&g.mutex) std::mutex;
+    ::new (&g.descriptors) std::vector<int>;
+    for (int i = 0; i != g.reset_count; ++i) g.resets[i]();
+}
+
+} // namespace
+
+unsigned fork_generation() noexcept { return the_guard().generation.load(std::memory_order_relaxed); }
+
+void on_fork_in_child(void (*reset)() noexcept) noexcept {
+    guard& g = the_guard();
+    const std::scoped_lock lock{g.mutex};
+    if (g.reset_count != most_resets) g.resets[g.reset_count++] = reset;
+}
+
+void keep_private(int fd) {
+    guard& g = the_guard();
+    const std::scoped_lock lock{g.mutex};
+    g.descriptors.push_back(fd);
+}
+
+void no_longer_private(int fd) noexcept {
+    guard& g = the_guard();
+    const std::scoped_lock lock{g.mutex};
+    const auto at = std::find(g.descriptors.begin(), g.descriptors.end(), fd);
+    if (at == g.descriptors.end()) return;
+    *at = g.descriptors.back();
+    g.descriptors.pop_back();
+}
+
+pid_t fork_without_private(const int* except) {
+    guard& g = the_guard();
+    std::unique_lock lock{g.mutex};
+    const std::vector<int> descriptors = g.descriptors;
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+        lock.release(); // in_child() made a new mutex
+        for (const int fd : descriptors) {
+            const int* keep = except;
+            while (*keep != -1 && *keep != fd) ++keep;
+            if (*keep == -1) ::close(fd);
+        }
+        return 0;
+    }
+    lock.unlock();
+    return os::check(pid, "fork a worker");
+}
+
+} // namespace coproc::detail

@@ -1,0 +1,608 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+
+#include <coproc/cpu_count.hpp>
+#include <coproc/detail/exception_codec.hpp>
+#include <coproc/log.hpp>
+#include <os/clock.hpp>
+#include <os/limits.hpp>
+#include <os/spin.hpp>
+#include <src/process_backend.hpp>
+#include <src/reactor.hpp>
+
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace coproc::detail {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// How deep a worker's queue of tiny tasks may be; the channel guarantees room for twice as many.
+constexpr std::uint32_t prefetch_depth = 48;
+// How long an idle worker looks for its next task before it sleeps.
+constexpr auto worker_spin = 20us;
+// How long a waiting thread looks by itself: a sleeping worker needs most of it to wake up.
+constexpr std::int64_t longest_spin_ns = 60'000;
+constexpr std::int64_t shortest_spin_ns = 4'000;
+constexpr auto memory_check_interval = 50ms;
+
+worker_index count_of(const pool_options& options) {
+    return options.workers != 0 ? options.workers : std::max(1U, cpu_count());
+}
+
+dispatcher_limits limits_of(const pool_options& options) {
+    dispatcher_limits limits;
+    limits.workers = count_of(options);
+    limits.max_tasks_per_worker = options.max_tasks_per_worker;
+    limits.max_worker_memory = options.max_worker_memory;
+    limits.prefetch = prefetch_depth;
+    limits.restarts = std::max(4U, 2 * limits.workers);
+    return limits;
+}
+
+} // namespace
+
+/// The dispatcher's effects together with the seats they concern: bound under the lock of the decision, so that a
+/// chunk can never reach a worker that has taken the place of the one it was meant for.
+struct process_backend::plan {
+    struct parcel {
+        seat_ptr seat;
+        chunk what;
+    };
+    struct target {
+        seat_ptr seat;
+        std::uint64_t chunk_id;
+    };
+    std::vector<target> recall;
+    std::vector<target> stop;
+    std::vector<parcel> assign;
+    std::vector<worker_index> start;
+    std::vector<seat_ptr> retire;
+    std::vector<work_ptr> finished;
+    bool drained = false;
+    bool timer = false;
+    bool all_ended = false;
+
+    void clear() noexcept {
+        recall.clear();
+        stop.clear();
+        assign.clear();
+        start.clear();
+        retire.clear();
+        finished.clear();
+        drained = timer = all_ended = false;
+    }
+};
+
+process_backend::process_backend(const pool_options& options)
+    : backend{options}, method_{options.start.value_or(get_start_method())}, initializer_{options.initializer},
+      max_worker_memory_{options.max_worker_memory}, dispatcher_{limits_of(options)}, seats_(count_of(options)),
+      joined_{new result_state<void>}, timer_{reactor()} {}
+
+process_backend::~process_backend() = default;
+
+backend_ptr make_process_backend(const pool_options& options) {
+    refuse_if_worker_without_runtime();
+    const boost::intrusive_ptr<process_backend> made{new process_backend{options}};
+    made->start();
+    return made;
+}
+
+void process_backend::start() {
+    plan p;
+    {
+        const std::scoped_lock lock{mutex_};
+        dispatcher_.start(effects_);
+        p.start.swap(effects_.start);
+    }
+    for (const auto index : p.start) {
+        try {
+            launch_worker(index);
+        } catch (...) {
+            terminate();
+            throw;
+        }
+    }
+}
+
+// --- deciding and carrying out ------------------------------------------------------------------------------------
+
+/// Feeds the dispatcher one event under the lock, and does what follows from it. Returns what the event returned.
+template <class Event>
+bool process_backend::decide(Event&& event) {
+    // A thread keeps its lists, so that nothing is allocated for a task; a nested decision has lists of its own.
+    thread_local plan kept;
+    thread_local bool in_use = false;
+    plan own;
+    plan& p = in_use ? own : kept;
+    struct borrow {
+        bool mine;
+        borrow() noexcept : mine{!std::exchange(in_use, true)} {}
+        ~borrow() {
+            if (mine) in_use = false;
+        }
+    } const borrowed;
+
+    bool answer = false;
+    {
+        const std::scoped_lock lock{mutex_};
+        answer = event(dispatcher_, effects_);
+        bind(p);
+    }
+    carry_out(p);
+    p.clear();
+    return answer;
+}
+
+void process_backend::bind(plan& p) {
+    for (const auto& r : effects_.recall) p.recall.push_back({seats_[r.worker], r.chunk_id});
+    for (const auto& s : effects_.stop) p.stop.push_back({seats_[s.worker], s.chunk_id});
+    for (auto& a : effects_.assign) p.assign.push_back({seats_[a.worker], std::move(a.what)});
+    for (const auto index : effects_.retire) {
+        seats_[index]->retired = true;
+        p.retire.push_back(std::move(seats_[index]));
+        seats_[index] = nullptr;
+    }
+    p.start.swap(effects_.start);
+    p.finished.swap(effects_.finished);
+    p.drained = effects_.drained;
+    effects_.clear();
+    auto next = dispatcher_.next_deadline();
+    if (max_worker_memory_ != 0 && dispatcher_.busy()) next = std::min(next, steady::now() + memory_check_interval);
+    if (next < timer_at_) {
+        timer_at_ = next;
+        p.timer = true;
+    }
+    if (dismissed_ && processes_.empty() && launching_ == 0 && !std::exchange(joined_published_, true)) p.all_ended = true;
+}
+
+void process_backend::carry_out(plan& p) {
+    for (const auto& r : p.recall)
+        if (r.seat) take_back(r.seat, r.chunk_id, false);
+    for (const auto& s : p.stop)
+        if (s.seat) take_back(s.seat, s.chunk_id, true);
+    for (std::size_t i = 0; i < p.assign.size(); ++i) {
+        const auto& [seat, what] = p.assign[i];
+        if (!seat) continue;
+        send(seat, what);
+        if (i + 1 == p.assign.size() || p.assign[i + 1].seat != seat) seat->flush();
+    }
+    for (const auto index : p.start) {
+        try {
+            launch_worker(index);
+        } catch (...) {
+            decide([&, error = std::current_exception()](dispatcher& d, effects& out) {
+                d.start_failed(index, error, false, steady::now(), out);
+                return true;
+            });
+        }
+    }
+    for (const auto& seat : p.retire) seat->retire();
+    for (const auto& w : p.finished) w->finish();
+    if (p.drained) dismiss_all(false);
+    if (p.timer) set_timer();
+    if (p.all_ended) joined_->complete();
+}
+
+void process_backend::launch_worker(worker_index index) {
+    unsigned long number = 0;
+    {
+        const std::scoped_lock lock{mutex_};
+        if (dismissed_) return;
+        ++launching_;
+        number = ++launched_;
+    }
+    launch_request request;
+    request.method = method_;
+    request.name = (name().empty() ? std::string{"pool"} : name()) + "-" + std::to_string(number);
+    request.omp_threads = std::max(1U, cpu_count() / static_cast<unsigned>(seats_.size()));
+    request.spin = worker_spin;
+    seat_ptr seat;
+    try {
+        seat = std::make_shared<worker_seat>(this, index, launch(request), &initializer_);
+    } catch (...) {
+        decide([&](dispatcher&, effects&) {
+            --launching_;
+            return true;
+        });
+        throw;
+    }
+    bool unwanted = false;
+    {
+        const std::scoped_lock lock{mutex_};
+        --launching_;
+        processes_.insert(seat);
+        unwanted = dismissed_;
+        if (!unwanted) seats_[index] = seat;
+    }
+    if (unwanted) {
+        seat->leave();
+        seat->process().kill();
+    }
+    seat->watch();
+}
+
+void process_backend::send(const seat_ptr& seat, const chunk& c) {
+    try {
+        seat->send(c, max_worker_memory_ != 0);
+    } catch (...) {
+        refuse(seat, c, std::current_exception());
+    }
+}
+
+/// The chunk could not be encoded. Which of its items is to blame is found by trying them one by one.
+void process_backend::refuse(const seat_ptr& seat, const chunk& c, std::exception_ptr error) {
+    std::uint32_t culprit = 0;
+    for (std::uint32_t i = 0; c.count > 1 && i < c.count; ++i) {
+        chunk single = c;
+        single.first = c.first + i;
+        single.count = 1;
+        try {
+            sizer s;
+            c.of->size(single, s);
+            std::vector<std::byte> bytes(s.size());
+            std::vector<int> descriptors;
+            writer w{bytes, &descriptors};
+            c.of->encode(single, w);
+        } catch (...) {
+            culprit = i;
+            error = std::current_exception();
+            break;
+        }
+    }
+    auto told = local_failure(std::move(error), seat->where(*c.of, c.first + culprit));
+    decide([&](dispatcher& d, effects& out) {
+        d.refused(seat->index(), c.id, culprit, std::move(told), steady::now(), out);
+        return true;
+    });
+}
+
+/// A chunk that is wanted back (`insist`: or not wanted at all). What has not been started is simply revoked; a worker
+/// that runs it is stopped only if that was insisted on.
+void process_backend::take_back(const seat_ptr& seat, std::uint64_t chunk_id, bool insist) {
+    if (seat->revoke(chunk_id)) {
+        decide([&](dispatcher& d, effects& out) {
+            if (seats_[seat->index()] == seat) d.returned(seat->index(), chunk_id, steady::now(), out);
+            return true;
+        });
+        return;
+    }
+    if (!insist) return;
+    const auto now = seat->running();
+    if (now && now->id == chunk_id) {
+        loss what;
+        what.deliberate = true;
+        stop_seat(seat, std::move(what));
+    }
+}
+
+/// Stops a worker together with what it runs; another takes its place at once.
+void process_backend::stop_seat(const seat_ptr& seat, loss what) {
+    digest(seat, seat->listen(false)); // what is done is done
+    if (what.chunk_id != 0) {
+        const std::scoped_lock lock{mutex_};
+        if (seats_[seat->index()] != seat || !dispatcher_.in_flight(seat->index(), what.chunk_id)) return;
+    }
+    if (!seat->leave()) return;
+    seat->process().kill();
+    decide([&](dispatcher& d, effects& out) {
+        if (seats_[seat->index()] != seat) return false;
+        seats_[seat->index()] = nullptr;
+        d.lost(seat->index(), what, steady::now(), out);
+        return true;
+    });
+}
+
+// --- news from the workers ----------------------------------------------------------------------------------------
+
+void process_backend::digest(const seat_ptr& seat, worker_news news) {
+    if (news.empty()) return;
+    const auto index = seat->index();
+    const auto greeting_failed = news.handshake_now == handshake::state::failed;
+    decide([&](dispatcher& d, effects& out) {
+        if (seats_[index] != seat && !seat->retired) return false;
+        const auto now = steady::now();
+        for (auto& c : news.done)
+            if (seats_[index] == seat) d.done(index, c.what.id, std::move(c.outcome), c.took, c.rss, now, out);
+        if (news.handshake_now == handshake::state::ready) d.ready(index, now, out);
+        return true;
+    });
+    if (greeting_failed || news.corrupt) {
+        const bool hopeless = greeting_failed && !seat->greeting().initializer_failed();
+        const auto running = seat->running();
+        if (!seat->leave()) return;
+        seat->process().kill();
+        decide([&](dispatcher& d, effects& out) {
+            if (seats_[index] != seat) return false;
+            seats_[index] = nullptr;
+            if (!seat->was_ready()) {
+                d.start_failed(index, seat->greeting().error(), hopeless, steady::now(), out);
+                return true;
+            }
+            loss what;
+            if (const auto* c = d.running(index)) {
+                what.chunk_id = c->id;
+                what.item = running && running->id == c->id ? running->item : 0;
+                what.error = lost_error(seat, *c->of, c->first + what.item, -SIGKILL,
+                                        "a worker wrote nonsense into its channel and was stopped");
+            }
+            d.lost(index, what, steady::now(), out);
+            return true;
+        });
+    }
+}
+
+void process_backend::on_bell(const seat_ptr& seat) {
+    for (;;) {
+        auto news = seat->listen(true);
+        if (news.empty()) return;
+        digest(seat, std::move(news));
+    }
+}
+
+void process_backend::on_no_hello(const seat_ptr& seat) {
+    if (seat->greeting().now() != handshake::state::starting) return;
+    seat->greeting().on_timeout();
+    worker_news news;
+    news.handshake_now = handshake::state::failed;
+    digest(seat, std::move(news));
+}
+
+std::exception_ptr process_backend::lost_error(const seat_ptr& seat, const work& w, std::uint64_t item, int exit_code,
+                                               const std::string& why) {
+    auto info = seat->where(w, item);
+    if (const auto crash = seat->process().crash()) info.backtrace = backtrace_data{crash->frames};
+    return std::make_exception_ptr(why.empty() ? worker_lost_error{std::move(info), exit_code}
+                                               : worker_lost_error{std::move(info), exit_code, "coproc: " + why});
+}
+
+void process_backend::on_end(const seat_ptr& seat) {
+    // What it said before it died counts.
+    for (auto news = seat->listen(false); !news.empty(); news = seat->listen(false)) {
+        news.corrupt = false;
+        const bool more = !news.done.empty() || news.handshake_now;
+        digest(seat, std::move(news));
+        if (!more) break;
+    }
+    const int exit_code = seat->process().reap(2s).value_or(-SIGKILL);
+    const auto index = seat->index();
+    const bool was_in_service = seat->leave();
+    const auto running = seat->running();
+    std::string note;
+    decide([&](dispatcher& d, effects& out) {
+        if (!was_in_service || seats_[index] != seat) return false;
+        seats_[index] = nullptr;
+        const auto now = steady::now();
+        if (!seat->was_ready()) {
+            seat->greeting().on_exit(exit_code);
+            d.start_failed(index, seat->greeting().error(), false, now, out);
+            return true;
+        }
+        loss what;
+        if (running && d.in_flight(index, running->id)) {
+            what.chunk_id = running->id;
+            what.item = running->item;
+            if (const auto* c = d.running(index); c != nullptr && c->id == running->id) {
+                what.item = std::min(what.item, c->count - 1);
+                what.error = lost_error(seat, *c->of, c->first + what.item, exit_code, {});
+            } else {
+                what.chunk_id = 0;
+            }
+        }
+        d.lost(index, what, now, out);
+        note = "worker " + seat->process().name() + " (pid " + std::to_string(seat->process().pid()) + ") was lost (" +
+               (exit_code < 0 ? signal_name(-exit_code) : "exit code " + std::to_string(exit_code)) +
+               "); another takes its place";
+        return true;
+    });
+    if (!note.empty()) log(log_kind::worker_restarted, note);
+    process_ended(seat);
+}
+
+void process_backend::process_ended(const seat_ptr& seat) {
+    decide([&](dispatcher&, effects&) {
+        processes_.erase(seat);
+        return true;
+    });
+}
+
+// --- the backend's interface --------------------------------------------------------------------------------------
+
+void process_backend::submit(work& w) {
+    if (!w.remote())
+        throw std::logic_error{"coproc: this work can only run on threads (it was made for a dummy pool)"};
+    const bool accepted = decide([&](dispatcher& d, effects& out) {
+        if (!d.accepts()) return false;
+        d.submit(w, steady::now(), out);
+        return true;
+    });
+    if (!accepted) throw pool_closed_error{};
+}
+
+void process_backend::extend(work& w, std::uint64_t items, bool more_to_come) {
+    decide([&](dispatcher& d, effects& out) {
+        d.extend(w, items, more_to_come, steady::now(), out);
+        return true;
+    });
+}
+
+bool process_backend::cancel(work& w) {
+    failure_info where;
+    where.label = w.settings().label_text();
+    const auto error = std::make_exception_ptr(failed<cancelled_error>{cancelled_error{}, std::move(where)});
+    return decide([&](dispatcher& d, effects& out) { return d.cancel(w, error, failure_kind::cancelled, out); });
+}
+
+void process_backend::help(work& w) noexcept {
+    const auto hint = w.worker_hint();
+    if (hint < 0 || on_reactor_thread()) return;
+    seat_ptr seat;
+    {
+        const std::scoped_lock lock{mutex_};
+        seat = seats_[static_cast<worker_index>(hint)];
+    }
+    if (!seat || !seat->was_ready()) return;
+    const auto budget = spin_ns_.load(std::memory_order_relaxed);
+    const auto until = os::monotonic_ns() + static_cast<std::uint64_t>(budget);
+    bool paid = false;
+    try {
+        seat->disarm();
+        do {
+            for (int i = 0; i < 16 && !w.core().ready(); ++i) {
+                if (seat->has_news()) break;
+                os::pause();
+            }
+            digest(seat, seat->listen(false));
+            paid = w.core().ready();
+        } while (!paid && os::monotonic_ns() < until);
+        on_bell(seat); // arms it again
+    } catch (const std::exception& e) {
+        log(log_kind::other, e.what());
+    }
+    spin_ns_.store(paid ? std::min(longest_spin_ns, budget * 2) : std::max(shortest_spin_ns, budget / 2),
+                   std::memory_order_relaxed);
+}
+
+void process_backend::close() {
+    decide([&](dispatcher& d, effects& out) {
+        d.close(out);
+        return true;
+    });
+}
+
+void process_backend::terminate() {
+    const auto error = std::make_exception_ptr(cancelled_error{"coproc: the pool was terminated"});
+    decide([&](dispatcher& d, effects& out) {
+        terminated_ = true;
+        d.terminate(error, out);
+        out.stop.clear(); // all workers are stopped
+        out.start.clear();
+        out.assign.clear();
+        return true;
+    });
+    dismiss_all(true);
+}
+
+void process_backend::dismiss_all(bool at_once) {
+    std::vector<seat_ptr> seats;
+    {
+        const std::scoped_lock lock{mutex_};
+        dismissed_ = true;
+        seats.assign(processes_.begin(), processes_.end());
+        if (!at_once) std::erase_if(seats, [](const seat_ptr& s) { return s->retired; });
+        for (const auto& s : seats) s->retired = true;
+        std::ranges::fill(seats_, nullptr);
+    }
+    for (const auto& seat : seats) {
+        if (at_once || !seat->was_ready()) {
+            seat->leave();
+            seat->process().kill();
+        } else {
+            seat->retire();
+        }
+    }
+    decide([](dispatcher&, effects&) { return true; }); // perhaps none was left
+}
+
+void process_backend::abandon_streams_of(std::thread::id consumer) {
+    decide([&](dispatcher& d, effects& out) {
+        d.end_streams([&](const work& w) { return w.consumer() == consumer; }, out);
+        return true;
+    });
+}
+
+bool process_backend::closed() const {
+    const std::scoped_lock lock{mutex_};
+    return !dispatcher_.accepts();
+}
+
+pool_stats process_backend::stats() const {
+    const std::scoped_lock lock{mutex_};
+    return dispatcher_.stats();
+}
+
+// --- time ---------------------------------------------------------------------------------------------------------
+
+void process_backend::set_timer() {
+    boost::asio::post(reactor(), [self = boost::intrusive_ptr<process_backend>{this}] {
+        steady::time_point at;
+        {
+            const std::scoped_lock lock{self->mutex_};
+            at = self->timer_at_;
+        }
+        if (at == steady::time_point::max()) return;
+        self->timer_.expires_at(at);
+        self->timer_.async_wait([self](boost::system::error_code ec) {
+            if (!ec) self->on_timer();
+        });
+    });
+}
+
+void process_backend::on_timer() {
+    struct overdue_task {
+        seat_ptr seat;
+        loss what;
+    };
+    std::vector<overdue_task> overdue;
+    decide([&](dispatcher& d, effects& out) {
+        const auto now = steady::now();
+        timer_at_ = steady::time_point::max();
+        d.expire(now, out);
+        while (const auto t = d.overdue(now)) {
+            const auto seat = seats_[t->worker];
+            std::optional<steady::time_point> began;
+            std::uint32_t item = 0;
+            if (const auto running = seat ? seat->running() : std::nullopt; running && running->id == t->chunk_id) {
+                item = running->item;
+                if (running->started_ns != 0) began = os::to_steady(running->started_ns);
+            }
+            if (!d.check_overdue(t->worker, began, now)) continue;
+            const auto& c = *d.running(t->worker);
+            item = std::min(item, c.count - 1);
+            loss what;
+            what.chunk_id = t->chunk_id;
+            what.item = item;
+            what.kind = failure_kind::timed_out;
+            what.may_retry = false;
+            what.error = std::make_exception_ptr(
+                failed<timeout_error>{timeout_error{timeout_kind::running}, seat->where(*c.of, c.first + item)});
+            overdue.push_back({seat, std::move(what)});
+            d.postpone(t->worker, now + 10ms); // stopped below; asked about again should it survive that
+        }
+        return true;
+    });
+    for (auto& o : overdue) stop_seat(o.seat, std::move(o.what));
+    if (max_worker_memory_ != 0) check_memory();
+}
+
+/// A worker that has grown beyond twice the limit is stopped with the task that it runs.
+void process_backend::check_memory() {
+    std::vector<seat_ptr> busy;
+    decide([&](dispatcher& d, effects&) {
+        for (worker_index i = 0; i < seats_.size(); ++i)
+            if (seats_[i] && d.running(i) != nullptr) busy.push_back(seats_[i]);
+        return true;
+    });
+    for (const auto& seat : busy) {
+        if (os::resident_bytes(seat->process().pid()) <= 2 * max_worker_memory_) continue;
+        const auto running = seat->running();
+        if (!running) continue;
+        loss what;
+        decide([&](dispatcher& d, effects&) {
+            const auto* c = d.running(seat->index());
+            if (seats_[seat->index()] != seat || c == nullptr || c->id != running->id) return false;
+            what.chunk_id = c->id;
+            what.item = std::min(running->item, c->count - 1);
+            what.error = lost_error(seat, *c->of, c->first + what.item, -SIGKILL,
+                                    "the worker grew beyond twice max_worker_memory and was stopped");
+            return true;
+        });
+        if (what.chunk_id != 0) stop_seat(seat, std::move(what));
+    }
+}
+
+} // namespace coproc::detail

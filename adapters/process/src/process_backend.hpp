@@ -1,0 +1,89 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The pool's work on worker processes: the dispatcher decides under one lock, the effects are carried out behind it.
+// Whoever is here carries them out: a submitting thread writes into the worker's channel itself, a waiting thread
+// takes its reply out of it; the reactor does the rest when a bell rings.
+
+#include <coproc/detail/backend.hpp>
+#include <coproc/detail/dispatcher.hpp>
+#include <src/worker_seat.hpp>
+
+#include <boost/asio/steady_timer.hpp>
+
+#include <memory>
+#include <mutex>
+#include <set>
+#include <vector>
+
+namespace coproc::detail {
+
+class process_backend final : public backend {
+public:
+    explicit process_backend(const pool_options& options);
+    ~process_backend() override;
+
+    /// Launches the workers; if one cannot be, stops the others and throws.
+    void start();
+
+    void submit(work& w) override;
+    void extend(work& w, std::uint64_t items, bool more_to_come) override;
+    bool cancel(work& w) override;
+    void help(work& w) noexcept override;
+    void close() override;
+    void terminate() override;
+    void abandon_streams_of(std::thread::id consumer) override;
+    [[nodiscard]] bool closed() const override;
+    [[nodiscard]] result_state<void>& joined() noexcept override { return *joined_; }
+    [[nodiscard]] pool_stats stats() const override;
+    [[nodiscard]] std::size_t workers() const noexcept override { return seats_.size(); }
+
+    // --- called by seats -----------------------------------------------------------------------------------------
+    void on_bell(const seat_ptr& seat);
+    void on_end(const seat_ptr& seat);
+    void on_no_hello(const seat_ptr& seat);
+
+private:
+    /// The dispatcher's effects with the seats they concern, bound under the same lock as the decision.
+    struct plan;
+    template <class Event>
+    bool decide(Event&& event);
+    void bind(plan& p);
+    void carry_out(plan& p);
+    void launch_worker(worker_index index);
+    void digest(const seat_ptr& seat, worker_news news);
+    void take_back(const seat_ptr& seat, std::uint64_t chunk_id, bool insist);
+    void stop_seat(const seat_ptr& seat, loss what);
+    void send(const seat_ptr& seat, const chunk& c);
+    void refuse(const seat_ptr& seat, const chunk& c, std::exception_ptr error);
+    void process_ended(const seat_ptr& seat);
+    void dismiss_all(bool at_once);
+    void set_timer();
+    void on_timer();
+    void check_memory();
+    [[nodiscard]] std::exception_ptr lost_error(const seat_ptr& seat, const work& w, std::uint64_t item, int exit_code,
+                                                const std::string& why);
+
+    const start_method method_;
+    const job initializer_;
+    const std::size_t max_worker_memory_;
+
+    mutable std::mutex mutex_;
+    dispatcher dispatcher_;
+    effects effects_;                    // scratch, under mutex_
+    std::vector<seat_ptr> seats_;        // by worker index; null while none is there
+    std::set<seat_ptr> processes_;       // all that have not been reaped
+    unsigned launching_ = 0;
+    unsigned long launched_ = 0;
+    bool terminated_ = false;
+    bool dismissed_ = false;
+    bool joined_published_ = false;
+    steady::time_point timer_at_ = steady::time_point::max();
+
+    const boost::intrusive_ptr<result_state<void>> joined_;
+    boost::asio::steady_timer timer_; // the reactor's
+    std::atomic<std::int64_t> spin_ns_{20'000};
+};
+
+} // namespace coproc::detail

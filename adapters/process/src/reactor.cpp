@@ -1,0 +1,101 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+
+#include <coproc/log.hpp>
+#include <os/signals.hpp>
+#include <src/fork_guard.hpp>
+#include <src/reactor.hpp>
+
+#include <boost/asio/executor_work_guard.hpp>
+
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <new>
+#include <pthread.h>
+#include <string>
+#include <thread>
+
+namespace coproc::detail {
+namespace {
+
+thread_local const void* running_here = nullptr;
+
+/// An io_context with a thread of its own.
+class service {
+public:
+    explicit service(const char* name) : work_{boost::asio::make_work_guard(context)} {
+        const os::signal_blocker blocked; // signals are for the program's own threads
+        std::thread thread{[this, name] { run(name); }};
+        thread.detach();
+    }
+
+    boost::asio::io_context context{1};
+
+private:
+    void run(const char* name) noexcept {
+        ::pthread_setname_np(::pthread_self(), name);
+        running_here = this;
+        for (;;) {
+            try {
+                context.run();
+                return;
+            } catch (const std::exception& e) {
+                log(log_kind::other, std::string{"coproc: an exception in a library thread: "} + e.what());
+            } catch (...) {
+                log(log_kind::other, "coproc: an exception in a library thread");
+            }
+        }
+    }
+
+    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+};
+
+/// Made at first use, forgotten (not destroyed: its thread does not exist there) in the child of a fork.
+class lazy_service {
+public:
+    service& get(const char* name) {
+        if (service* const present = instance_.load(std::memory_order_acquire)) return *present;
+        const std::scoped_lock lock{mutex_};
+        if (instance_.load(std::memory_order_relaxed) == nullptr)
+            instance_.store(new service{name}, std::memory_order_release);
+        return *instance_.load(std::memory_order_relaxed);
+    }
+    [[nodiscard]] const service* present() const noexcept { return instance_.load(std::memory_order_acquire); }
+    void forget() noexcept { ::new (this) lazy_service; }
+
+private:
+    std::atomic<service*> instance_{nullptr};
+    std::mutex mutex_;
+};
+
+struct services {
+    lazy_service reactor;
+    lazy_service callbacks;
+};
+
+services& all() {
+    static services* const instance = [] {
+        on_fork_in_child([]() noexcept {
+            running_here = nullptr;
+            all().reactor.forget();
+            all().callbacks.forget();
+        });
+        return new services;
+    }();
+    return *instance;
+}
+
+} // namespace
+
+boost::asio::io_context& reactor() { return all().reactor.get("coproc-reactor").context; }
+
+bool on_reactor_thread() noexcept {
+    return running_here != nullptr && running_here == all().reactor.present();
+}
+
+boost::asio::any_io_executor default_callback_executor() {
+    return all().callbacks.get("coproc-calls").context.get_executor();
+}
+
+} // namespace coproc::detail

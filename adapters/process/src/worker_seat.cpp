@@ -1,0 +1,247 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+
+#include <coproc/detail/exception_codec.hpp>
+#include <coproc/detail/function_id.hpp>
+#include <os/eventfd.hpp>
+#include <src/process_backend.hpp>
+#include <src/reactor.hpp>
+#include <src/worker_seat.hpp>
+
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+
+namespace coproc::detail {
+
+namespace {
+
+// So much is taken off the channel before the news is passed on: a worker must not wait for its next task while a
+// long list of replies is read.
+constexpr std::size_t news_limit = 64;
+
+const void* address_of(invoker f) noexcept { return reinterpret_cast<const void*>(f); }
+
+} // namespace
+
+worker_seat::worker_seat(boost::intrusive_ptr<process_backend> pool, worker_index index,
+                         std::unique_ptr<worker_process> process, const job* initializer)
+    : pool_{std::move(pool)}, index_{index}, process_{std::move(process)},
+      handshake_{process_->channel(), initializer, process_->name(), process_->pid()}, bell_{reactor()}, end_{reactor()},
+      patience_{reactor()} {}
+
+worker_seat::~worker_seat() {
+    // The descriptors belong to the process handle; Asio only watched them.
+    if (bell_.is_open()) bell_.release();
+    if (end_.is_open()) end_.release();
+}
+
+void worker_seat::watch() {
+    boost::asio::post(reactor(), [self = shared_from_this()] {
+        self->bell_.assign(self->process_->doorbell());
+        self->end_.assign(self->process_->pidfd());
+        self->end_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [self](boost::system::error_code ec) {
+            if (ec) return;
+            boost::system::error_code ignored;
+            self->bell_.cancel(ignored);
+            self->patience_.cancel();
+            self->pool_->on_end(self);
+        });
+        self->patience_.expires_after(handshake::hello_timeout);
+        self->patience_.async_wait([self](boost::system::error_code ec) {
+            if (!ec) self->pool_->on_no_hello(self);
+        });
+        self->wait_for_bell();
+        self->pool_->on_bell(self); // arms it, and hears what was said before
+    });
+}
+
+void worker_seat::wait_for_bell() {
+    bell_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                     [self = shared_from_this()](boost::system::error_code ec) {
+                         if (ec) return;
+                         os::quiet(self->process_->doorbell());
+                         self->wait_for_bell();
+                         self->pool_->on_bell(self);
+                     });
+}
+
+void worker_seat::teach() {
+    const auto known = exception_registry::size();
+    if (known == learned_) return;
+    sizer s;
+    exception_registry::size(s, learned_);
+    process_->channel().send(message_kind::learn, 0, 0, s.size(),
+                             [&](writer& w) { exception_registry::encode(w, learned_); });
+    learned_ = known;
+}
+
+void worker_seat::send(const chunk& c, bool want_rss) {
+    const std::scoped_lock lock{mutex_};
+    if (left_) return;
+    teach();
+    const work& w = *c.of;
+    const auto label = w.settings().label_text();
+    std::uint32_t flags = want_rss ? call_flag::want_rss : 0;
+    if (!label.empty()) flags |= call_flag::labelled;
+    if (c.attempt > 1) flags |= call_flag::retried;
+    if (w.settings().timeout.count() > 0) flags |= call_flag::timed;
+
+    const void* invoke = address_of(w.remote());
+    sizer s;
+    if (!label.empty()) s.bytes(sizeof(std::uint64_t) + label.size());
+    if (c.attempt > 1) s.bytes(sizeof(std::uint32_t));
+    size_function(s, invoke);
+    w.size(c, s);
+    auto& channel = process_->channel();
+    writer& out = channel.begin(message_kind::call, c.id, flags, s.size());
+    try {
+        if (!label.empty()) {
+            out.raw(static_cast<std::uint64_t>(label.size()));
+            out.bytes(label.data(), label.size());
+        }
+        if (c.attempt > 1) out.raw(c.attempt);
+        encode_function(out, invoke);
+        w.encode(c, out);
+        if (out.room() != 0) throw serialization_error{"coproc: a value shrank while it was being encoded (is another thread writing to it?)"};
+    } catch (...) {
+        channel.abandon();
+        throw;
+    }
+    flights_.push_back({c, message_token{}});
+    try {
+        flights_.back().token = channel.commit();
+    } catch (...) {
+        flights_.pop_back();
+        throw;
+    }
+}
+
+void worker_seat::flush() noexcept {
+    const std::scoped_lock lock{mutex_};
+    if (!left_) process_->channel().flush();
+}
+
+bool worker_seat::revoke(std::uint64_t chunk_id) {
+    flight dropped; // released outside the lock
+    const std::scoped_lock lock{mutex_};
+    if (left_) return false;
+    const auto at = std::ranges::find(flights_, chunk_id, [](const flight& f) { return f.what.id; });
+    if (at == flights_.end() || !process_->channel().revoke(at->token)) return false;
+    dropped = std::move(*at);
+    flights_.erase(at);
+    return true;
+}
+
+void worker_seat::retire() {
+    const std::scoped_lock lock{mutex_};
+    if (left_) return;
+    try {
+        process_->channel().send(message_kind::retire);
+    } catch (const std::exception&) {
+        process_->kill(); // it cannot be asked
+    }
+    boost::asio::post(reactor(), [self = shared_from_this()] {
+        // A static destructor of the program may hang; the pool's end must not.
+        self->patience_.expires_after(std::chrono::seconds{5});
+        self->patience_.async_wait([self](boost::system::error_code ec) {
+            if (!ec) self->process_->kill();
+        });
+    });
+}
+
+worker_news worker_seat::listen(bool wait_for_bell) {
+    worker_news news;
+    const std::scoped_lock lock{mutex_};
+    if (left_) return news;
+    auto& channel = process_->channel();
+    try {
+        for (;;) {
+            while (incoming* message = channel.peek()) {
+                hear(*message, news);
+                channel.pop();
+                if (news.done.size() >= news_limit || news.handshake_now) return news;
+            }
+            if (!wait_for_bell || !channel.arm()) return news;
+        }
+    } catch (const std::exception&) { // whatever the worker wrote, it was not what a worker writes
+        news.corrupt = true;
+    }
+    return news;
+}
+
+void worker_seat::hear(incoming& message, worker_news& news) {
+    if (!was_ready()) {
+        const auto now = handshake_.on_message(message);
+        if (now == handshake::state::ready) {
+            learned_ = 0;
+            ready_.store(true, std::memory_order_release);
+        }
+        if (now == handshake::state::initializing)
+            boost::asio::post(reactor(), [self = shared_from_this()] { self->patience_.cancel(); });
+        if (now == handshake::state::ready || now == handshake::state::failed) news.handshake_now = now;
+        return;
+    }
+    const auto at = std::ranges::find(flights_, message.id, [](const flight& f) { return f.what.id; });
+    if (at == flights_.end()) return; // of a task that has been forgotten
+    switch (message.kind) {
+    case message_kind::reply:
+    case message_kind::failed: {
+        const chunk& c = at->what;
+        reader payload = message.payload();
+        chunk_outcome outcome;
+        if (message.kind == message_kind::reply) {
+            outcome = c.of->accept(c, payload, where(*c.of, c.first));
+        } else {
+            auto info = where(*c.of, c.first);
+            try {
+                outcome.error = decode_exception(payload, info);
+            } catch (...) {
+                outcome.error = local_failure(std::current_exception(), std::move(info));
+            }
+        }
+        news.done.push_back({std::move(at->what), std::move(outcome), std::chrono::nanoseconds{static_cast<std::int64_t>(message.duration_ns)},
+                             message.resident_bytes});
+        flights_.erase(at);
+        break;
+    }
+    case message_kind::progress: {
+        reader payload = message.payload();
+        const auto done = payload.raw<std::uint64_t>();
+        const auto total = payload.raw<std::uint64_t>();
+        if (!at->what.of->many()) at->what.of->core().report_progress(done, total);
+        break;
+    }
+    default: throw channel_corrupt{"coproc: a worker sent a message that only its parent sends"};
+    }
+}
+
+void worker_seat::disarm() {
+    const std::scoped_lock lock{mutex_};
+    if (!left_) process_->channel().disarm();
+}
+
+bool worker_seat::has_news() {
+    const std::unique_lock lock{mutex_, std::try_to_lock};
+    return lock && !left_ && process_->channel().has_message();
+}
+
+bool worker_seat::leave() {
+    std::deque<flight> dropped; // released outside the lock
+    const std::scoped_lock lock{mutex_};
+    if (left_) return false;
+    left_ = true;
+    dropped.swap(flights_);
+    return true;
+}
+
+failure_info worker_seat::where(const work& w, std::uint64_t item) const {
+    failure_info info;
+    info.index = w.many() ? item : 0;
+    info.worker_pid = process_->pid();
+    info.worker_name = process_->name();
+    info.label = w.settings().label_text();
+    return info;
+}
+
+} // namespace coproc::detail

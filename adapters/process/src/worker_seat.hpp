@@ -1,0 +1,115 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// One worker process as a pool sees it: what is in flight on its channel, and the watch on its bell and its end.
+// The backend decides, the seat carries out. Its mutex serialises the channel; it is never held together with the
+// backend's, and no user code but the codec runs under it.
+
+#include <coproc/detail/dispatcher.hpp>
+#include <src/handshake.hpp>
+#include <src/worker_process.hpp>
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace coproc::detail {
+
+class process_backend;
+
+/// What a worker has said since it was last listened to.
+struct worker_news {
+    struct completed {
+        chunk what; // kept until no lock is held: with it may go the last reference to the task
+        chunk_outcome outcome;
+        std::chrono::nanoseconds took;
+        std::size_t rss;
+    };
+    std::vector<completed> done;
+    std::optional<handshake::state> handshake_now; ///< set when it changed to ready or failed
+    bool corrupt = false;
+
+    [[nodiscard]] bool empty() const noexcept { return done.empty() && !handshake_now && !corrupt; }
+};
+
+class worker_seat : public std::enable_shared_from_this<worker_seat> {
+public:
+    worker_seat(boost::intrusive_ptr<process_backend> pool, worker_index index,
+                std::unique_ptr<worker_process> process, const job* initializer);
+    worker_seat(const worker_seat&) = delete;
+    worker_seat& operator=(const worker_seat&) = delete;
+    ~worker_seat();
+
+    [[nodiscard]] worker_index index() const noexcept { return index_; }
+    [[nodiscard]] worker_process& process() noexcept { return *process_; }
+
+    /// Starts to watch bell, end and the time the worker has to say hello.
+    void watch();
+
+    // --- towards the worker ------------------------------------------------------------------------------------
+    /// Puts the chunk on the channel. Throws what encoding threw; then nothing was sent. Nothing happens when dead.
+    void send(const chunk& c, bool want_rss);
+    /// Wakes the worker if it sleeps.
+    void flush() noexcept;
+    /// True: the chunk had not been started and never will be.
+    bool revoke(std::uint64_t chunk_id);
+    /// Asks it to end once it has done what it was sent.
+    void retire();
+
+    // --- from the worker ---------------------------------------------------------------------------------------
+    /// Takes what is on the channel. `wait_for_bell`: arms the bell, so that what comes later is announced.
+    worker_news listen(bool wait_for_bell);
+    /// The bell stays silent while a thread looks by itself.
+    void disarm();
+    [[nodiscard]] bool has_news();
+    [[nodiscard]] std::optional<running_call> running() const noexcept { return process_->channel().running(); }
+
+    /// Takes the seat out of service: false if it was already. What is on the channel is not listened to any more.
+    bool leave();
+    [[nodiscard]] bool was_ready() const noexcept { return ready_.load(std::memory_order_acquire); }
+    [[nodiscard]] handshake& greeting() noexcept { return handshake_; }
+
+    /// Where the given item of the chunk ran, for its error.
+    [[nodiscard]] failure_info where(const work& w, std::uint64_t item) const;
+
+    /// Deliberately retired: its end is no loss. Guarded by the backend's mutex.
+    bool retired = false;
+
+private:
+    struct flight {
+        chunk what;
+        message_token token;
+    };
+
+    void hear(incoming& message, worker_news& news);
+    void wait_for_bell();
+    void teach();
+
+    const boost::intrusive_ptr<process_backend> pool_;
+    const worker_index index_;
+    const std::unique_ptr<worker_process> process_;
+    handshake handshake_;
+
+    std::mutex mutex_;
+    std::deque<flight> flights_; // in the order they were sent
+    std::uint64_t learned_ = 0;  // how much of the exception registry the worker knows
+    bool left_ = false;
+    std::atomic<bool> ready_{false};
+
+    // The reactor's.
+    boost::asio::posix::stream_descriptor bell_;
+    boost::asio::posix::stream_descriptor end_;
+    boost::asio::steady_timer patience_;
+};
+
+using seat_ptr = std::shared_ptr<worker_seat>;
+
+} // namespace coproc::detail
