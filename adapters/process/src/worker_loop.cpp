@@ -1,0 +1,181 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+
+#include <coproc/detail/exception_codec.hpp>
+#include <coproc/detail/function_id.hpp>
+#include <coproc/detail/invoker.hpp>
+#include <coproc/this_task.hpp>
+#include <os/clock.hpp>
+#include <os/limits.hpp>
+#include <src/call_preamble.hpp>
+#include <src/crash_handler.hpp>
+#include <src/worker_loop.hpp>
+
+#include <exception>
+#include <stdexcept>
+#include <unistd.h>
+#include <vector>
+
+namespace coproc::detail {
+namespace {
+
+void send_exception(endpoint& channel, message_kind kind, std::uint64_t id, const std::exception_ptr& error,
+                    reply_facts facts = {}) {
+    const std::vector<std::byte> bytes = encode_exception(error);
+    writer& out = channel.begin(kind, id, 0, bytes.size());
+    out.bytes(bytes.data(), bytes.size());
+    channel.commit(facts);
+}
+
+/// One call while it runs.
+class served_call final : public call_context, public running_task {
+public:
+    served_call(endpoint& channel, std::uint64_t id, reader& in) noexcept
+        : call_context{in}, channel_{channel}, id_{id} {}
+    ~served_call() { drop_reply(); }
+
+    void begin_item(std::uint32_t index) noexcept override { channel_.begin_item(index); }
+
+    writer& reply(std::size_t size, std::size_t) override {
+        drop_reply();
+        send_last_progress();
+        writer& out = channel_.begin(message_kind::reply, id_, 0, size);
+        open_ = true;
+        return out;
+    }
+
+    void report_progress(std::uint64_t done, std::uint64_t total) override {
+        if (open_) return; // the reply is being written: it says more
+        latest_ = {done, total};
+        unsent_ = true;
+        if (channel_.consumed(sent_)) send_last_progress();
+    }
+
+    void send_reply(reply_facts facts) {
+        if (!open_) throw std::logic_error{"coproc: a task gave no reply"};
+        open_ = false;
+        channel_.commit(facts);
+    }
+
+    void fail(const std::exception_ptr& error, reply_facts facts) {
+        drop_reply();
+        send_last_progress();
+        send_exception(channel_, message_kind::failed, id_, error, facts);
+    }
+
+private:
+    void drop_reply() noexcept {
+        if (open_) channel_.abandon();
+        open_ = false;
+    }
+    void send_last_progress() {
+        if (!unsent_) return;
+        unsent_ = false;
+        sent_ = channel_.send(message_kind::progress, id_, 0, sizeof latest_, [&](writer& w) { w.raw(latest_); });
+    }
+
+    endpoint& channel_;
+    std::uint64_t id_;
+    bool open_ = false;
+    progress_report latest_{};
+    bool unsent_ = false;
+    message_token sent_{};
+};
+
+/// The initializer's call: nobody waits for its result.
+class silent_call final : public call_context {
+public:
+    using call_context::call_context;
+    void begin_item(std::uint32_t) noexcept override {}
+    writer& reply(std::size_t size, std::size_t) override {
+        bytes_.resize(size);
+        out_ = writer{bytes_, &descriptors_};
+        return out_;
+    }
+
+private:
+    std::vector<std::byte> bytes_;
+    std::vector<int> descriptors_;
+    writer out_{std::span<std::byte>{}};
+};
+
+} // namespace
+
+void worker_loop::run() {
+    say_hello();
+    if (!set_up()) return;
+    for (;;) {
+        incoming& message = *channel_.wait();
+        switch (message.kind) {
+        case message_kind::call: serve(message); break;
+        case message_kind::learn: {
+            reader in = message.payload();
+            exception_registry::learn(in);
+            break;
+        }
+        case message_kind::retire: return;
+        default: throw std::logic_error{"the parent sent a message that only its workers send"};
+        }
+        channel_.pop();
+    }
+}
+
+void worker_loop::say_hello() {
+    const std::string& build = program_build_id();
+    const std::size_t size = sizeof protocol_version + sizeof(std::int32_t) + sizeof(std::uint64_t) + build.size();
+    channel_.send(message_kind::hello, 0, 0, size, [&](writer& w) {
+        w.raw(protocol_version);
+        w.raw(static_cast<std::int32_t>(::getpid()));
+        w.raw(static_cast<std::uint64_t>(build.size()));
+        w.bytes(build.data(), build.size());
+    });
+}
+
+bool worker_loop::set_up() {
+    incoming& message = *channel_.wait();
+    if (message.kind != message_kind::setup) return false; // retired before it began
+    try {
+        reader in = message.payload();
+        exception_registry::learn(in);
+        if (in.raw<std::uint8_t>() != 0) {
+            const auto function = reinterpret_cast<invoker>(decode_function(in));
+            refresh_crash_modules();
+            silent_call call{in};
+            if (function != nullptr) function(call);
+        }
+    } catch (...) {
+        send_exception(channel_, message_kind::init_failed, 0, std::current_exception());
+        channel_.flush();
+        return false;
+    }
+    channel_.pop();
+    channel_.send(message_kind::ready);
+    return true;
+}
+
+void worker_loop::serve(incoming& message) {
+    const std::uint64_t started = os::monotonic_ns();
+    const std::uint32_t flags = message.flags;
+    channel_.begin_running(message.id, (flags & call_flag::timed) != 0 ? started : 0);
+    reader in = message.payload();
+    served_call call{channel_, message.id, in};
+    const auto facts = [&] {
+        return reply_facts{os::monotonic_ns() - started,
+                           (flags & call_flag::want_rss) != 0 ? os::resident_bytes() : 0};
+    };
+    try {
+        const call_preamble preamble = call_preamble::decode(in, flags);
+        refresh_crash_modules();
+        call.label = preamble.label;
+        call.attempt = preamble.attempt;
+        const running_task::scope scope{call};
+        preamble.function(call);
+        call.send_reply(facts());
+    } catch (...) {
+        call.fail(std::current_exception(), facts());
+    }
+    channel_.end_running();
+    channel_.flush();
+}
+
+} // namespace coproc::detail

@@ -1,0 +1,480 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+
+// Both ends of a channel in one process: no worker, no pool.
+
+#include <os/eventfd.hpp>
+#include <src/channel.hpp>
+#include "support/catch.hpp"
+
+#include <atomic>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <numeric>
+#include <poll.h>
+#include <random>
+#include <sys/stat.h>
+#include <thread>
+#include <vector>
+
+using namespace coproc::detail;
+
+namespace {
+
+struct both_ends {
+    explicit both_ends(new_channel made = make_channel())
+        : numbers{made.parent.memory.get(), made.parent.bell.get()},
+          parent{channel_side::parent, duplicate(made)}, worker{channel_side::worker, std::move(made).worker_end()} {}
+
+    static channel_descriptors duplicate(const new_channel& made) {
+        return {made.parent.memory.duplicate(), made.parent.socket.duplicate(), made.parent.bell.duplicate()};
+    }
+
+    channel_numbers numbers;
+    endpoint parent;
+    endpoint worker;
+};
+
+std::vector<std::byte> pattern(std::size_t size, unsigned seed) {
+    std::vector<std::byte> bytes(size);
+    std::uint32_t x = seed * 2654435761u + 1;
+    for (auto& b : bytes) {
+        x = x * 1664525u + 1013904223u;
+        b = static_cast<std::byte>(x >> 24);
+    }
+    return bytes;
+}
+
+message_token send(endpoint& to, message_kind kind, std::uint64_t id, const std::vector<std::byte>& bytes) {
+    return to.send(kind, id, 0, bytes.size(), [&](writer& w) { w.bytes(bytes.data(), bytes.size()); });
+}
+
+message_token send_patiently(endpoint& to, message_kind kind, std::uint64_t id) {
+    for (;;) {
+        try {
+            return to.send(kind, id);
+        } catch (const channel_full&) {
+            std::this_thread::yield();
+        }
+    }
+}
+
+bool same(const incoming& message, const std::vector<std::byte>& bytes) {
+    return message.bytes.size() == bytes.size() &&
+           (bytes.empty() || std::memcmp(message.bytes.data(), bytes.data(), bytes.size()) == 0);
+}
+
+bool rung(int bell) {
+    pollfd entry{bell, POLLIN, 0};
+    return ::poll(&entry, 1, 0) == 1;
+}
+
+std::size_t allocated_bytes(int memfd) {
+    struct stat status {};
+    ::fstat(memfd, &status);
+    return static_cast<std::size_t>(status.st_blocks) * 512;
+}
+
+std::size_t open_descriptors() {
+    std::size_t count = 0;
+    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator{"/proc/self/fd"}) ++count;
+    return count;
+}
+
+} // namespace
+
+TEST_CASE("channel: messages arrive in order with their header") {
+    both_ends ch;
+    const auto bytes = pattern(100, 1);
+    ch.parent.send(message_kind::call, 7, 3, bytes.size(), [&](writer& w) { w.bytes(bytes.data(), bytes.size()); });
+    ch.parent.send(message_kind::retire);
+
+    incoming* message = ch.worker.peek();
+    REQUIRE(message != nullptr);
+    CHECK(message->kind == message_kind::call);
+    CHECK(message->id == 7);
+    CHECK(message->flags == 3);
+    CHECK(same(*message, bytes));
+    CHECK(ch.worker.peek() == message);
+    ch.worker.pop();
+    message = ch.worker.peek();
+    REQUIRE(message != nullptr);
+    CHECK(message->kind == message_kind::retire);
+    CHECK(message->bytes.empty());
+    ch.worker.pop();
+    CHECK(ch.worker.peek() == nullptr);
+
+    writer& out = ch.worker.begin(message_kind::reply, 7, 0, 4);
+    out.raw(std::uint32_t{42});
+    ch.worker.commit({1234, 8192});
+    CHECK(ch.parent.has_message());
+    message = ch.parent.peek();
+    REQUIRE(message != nullptr);
+    CHECK(message->duration_ns == 1234);
+    CHECK(message->resident_bytes == 8192);
+    CHECK(message->payload().raw<std::uint32_t>() == 42);
+    ch.parent.pop();
+}
+
+TEST_CASE("channel: an abandoned message was never there") {
+    both_ends ch;
+    for (const std::size_t size : {std::size_t{100}, std::size_t{1} << 20}) {
+        ch.parent.begin(message_kind::call, 1, 0, size);
+        ch.parent.abandon();
+        CHECK_THROWS_AS(ch.parent.send(message_kind::call, 2, 0, size,
+                                       [](writer&) { throw std::runtime_error{"encoding"}; }),
+                        std::runtime_error);
+        CHECK_FALSE(ch.worker.has_message());
+        send(ch.parent, message_kind::call, 3, pattern(size, 3));
+        incoming* const message = ch.worker.peek();
+        REQUIRE(message != nullptr);
+        CHECK(message->id == 3);
+        CHECK(same(*message, pattern(size, 3)));
+        ch.worker.pop();
+    }
+}
+
+TEST_CASE("channel: sizes of every kind go round the ring") {
+    both_ends ch;
+    std::mt19937 random{5};
+    std::uint64_t sent = 0;
+    std::uint64_t got = 0;
+    std::vector<std::size_t> sizes;
+    while (got != 4000) {
+        if (sent != 4000 && sent - got < endpoint::guaranteed_messages && random() % 2 == 0) {
+            const std::size_t size = random() % 20 == 0   ? random() % 200'000
+                                     : random() % 2 == 0 ? random() % 200
+                                                         : random() % 40'000;
+            sizes.push_back(size);
+            send(ch.parent, message_kind::call, sent, pattern(size, static_cast<unsigned>(sent)));
+            ++sent;
+        } else if (incoming* message = ch.worker.peek()) {
+            REQUIRE(message->id == got);
+            REQUIRE(same(*message, pattern(sizes[got], static_cast<unsigned>(got))));
+            ch.worker.pop();
+            ++got;
+        }
+    }
+    CHECK_FALSE(ch.worker.has_message());
+}
+
+TEST_CASE("channel: the guaranteed number of messages always fits") {
+    const std::size_t size = GENERATE(std::size_t{0}, std::size_t{1000}, endpoint::inline_limit, std::size_t{50'000});
+    both_ends ch;
+    for (int round = 0; round != 5; ++round) {
+        for (std::uint64_t i = 0; i != endpoint::guaranteed_messages; ++i)
+            send(ch.parent, message_kind::call, i, pattern(size, static_cast<unsigned>(i)));
+        for (std::uint64_t i = 0; i != endpoint::guaranteed_messages; ++i) {
+            incoming* const message = ch.worker.peek();
+            REQUIRE(message != nullptr);
+            REQUIRE(message->id == i);
+            REQUIRE(same(*message, pattern(size, static_cast<unsigned>(i))));
+            ch.worker.pop();
+        }
+    }
+}
+
+TEST_CASE("channel: a full ring is refused in the parent, and works again") {
+    both_ends ch;
+    std::uint64_t sent = 0;
+    try {
+        for (;; ++sent) ch.parent.send(message_kind::call, sent);
+    } catch (const channel_full&) {
+    }
+    CHECK(sent >= endpoint::guaranteed_messages);
+    CHECK(sent == ring_bytes / sizeof(entry_header));
+    REQUIRE(ch.worker.peek() != nullptr);
+    ch.worker.pop();
+    CHECK_NOTHROW(ch.parent.send(message_kind::call, sent));
+    CHECK_THROWS_AS(ch.parent.send(message_kind::call, sent), channel_full);
+}
+
+TEST_CASE("channel: a worker with a full ring waits for the parent") {
+    both_ends ch;
+    constexpr std::uint64_t count = 20'000;
+    std::thread worker{[&] {
+        for (std::uint64_t i = 0; i != count; ++i) ch.worker.send(message_kind::progress, i);
+    }};
+    for (std::uint64_t i = 0; i != count;) {
+        incoming* const message = ch.parent.peek();
+        if (message == nullptr) continue;
+        REQUIRE(message->id == i);
+        ch.parent.pop();
+        ++i;
+    }
+    worker.join();
+}
+
+TEST_CASE("channel: ping-pong between two threads, asleep and awake") {
+    const auto spin = GENERATE(std::chrono::nanoseconds{0}, std::chrono::nanoseconds{50'000});
+    both_ends ch;
+    ch.parent.set_peer_spin(spin);
+    std::thread worker{[&] {
+        for (;;) {
+            incoming* const message = ch.worker.wait();
+            if (message->kind == message_kind::retire) break;
+            const std::vector<std::byte> bytes(message->bytes.begin(), message->bytes.end());
+            send(ch.worker, message_kind::reply, message->id, bytes);
+            ch.worker.pop();
+        }
+    }};
+    std::uint64_t bells = 0;
+    for (std::uint64_t i = 0; i != 3000; ++i) {
+        const auto bytes = pattern(i % 3000, static_cast<unsigned>(i));
+        send(ch.parent, message_kind::call, i, bytes);
+        while (ch.parent.peek() == nullptr) {
+            if (i % 2 != 0 || ch.parent.arm()) continue; // odd ones spin
+            pollfd entry{ch.parent.bell(), POLLIN, 0};
+            REQUIRE(::poll(&entry, 1, 20'000) == 1);
+            CHECK(os::quiet(ch.parent.bell()));
+            ++bells;
+        }
+        REQUIRE(ch.parent.peek()->id == i);
+        REQUIRE(same(*ch.parent.peek(), bytes));
+        ch.parent.pop();
+    }
+    ch.parent.send(message_kind::retire);
+    worker.join();
+    CHECK(bells > 0);
+}
+
+TEST_CASE("channel: the bell rings once, and only when it is armed") {
+    both_ends ch;
+    ch.worker.send(message_kind::reply, 1);
+    CHECK_FALSE(rung(ch.parent.bell()));
+    CHECK(ch.parent.arm()); // there is something already
+    REQUIRE(ch.parent.peek() != nullptr);
+    ch.parent.pop();
+    ch.worker.send(message_kind::reply, 2);
+    CHECK_FALSE(rung(ch.parent.bell()));
+    REQUIRE(ch.parent.peek() != nullptr);
+    ch.parent.pop();
+
+    CHECK_FALSE(ch.parent.arm());
+    ch.worker.send(message_kind::reply, 3);
+    CHECK(rung(ch.parent.bell()));
+    CHECK(os::quiet(ch.parent.bell()));
+    ch.worker.send(message_kind::reply, 4);
+    CHECK_FALSE(rung(ch.parent.bell()));
+
+    REQUIRE(ch.parent.peek() != nullptr);
+    ch.parent.pop();
+    REQUIRE(ch.parent.peek() != nullptr);
+    ch.parent.pop();
+    CHECK_FALSE(ch.parent.arm());
+    ch.parent.disarm();
+    ch.worker.send(message_kind::reply, 5);
+    CHECK_FALSE(rung(ch.parent.bell()));
+}
+
+TEST_CASE("channel: a message that has not begun can be revoked") {
+    both_ends ch;
+    const auto first = send(ch.parent, message_kind::call, 1, {});
+    const auto second = send(ch.parent, message_kind::call, 2, pattern(100'000, 2));
+    const auto third = send(ch.parent, message_kind::call, 3, {});
+    REQUIRE(ch.worker.peek() != nullptr);
+    CHECK_FALSE(ch.parent.revoke(first));
+    CHECK(ch.parent.revoke(second));
+    CHECK_FALSE(ch.parent.revoke(second));
+    ch.worker.pop();
+    incoming* const message = ch.worker.peek();
+    REQUIRE(message != nullptr);
+    CHECK(message->id == 3);
+    CHECK_FALSE(ch.parent.revoke(third));
+    ch.worker.pop();
+    CHECK_FALSE(ch.parent.revoke(third));
+    CHECK_FALSE(ch.parent.revoke(message_token{}));
+}
+
+TEST_CASE("channel: revoked or run, never both and never neither") {
+    both_ends ch;
+    ch.parent.set_peer_spin(std::chrono::microseconds{50});
+    constexpr std::uint64_t count = 30'000;
+    std::vector<std::atomic<int>> runs(count);
+    std::thread worker{[&] {
+        for (;;) {
+            incoming* const message = ch.worker.wait();
+            if (message->kind == message_kind::retire) break;
+            runs[message->id].fetch_add(1);
+            ch.worker.pop();
+        }
+    }};
+    std::vector<int> revoked(count);
+    std::mt19937 random{17};
+    for (std::uint64_t i = 0; i < count;) {
+        message_token tokens[4];
+        for (auto& token : tokens) token = send_patiently(ch.parent, message_kind::call, i++);
+        for (std::uint64_t k = 4; k-- != 0;)
+            if (random() % 2 == 0 && ch.parent.revoke(tokens[k])) revoked[i - 4 + k] = 1;
+    }
+    send_patiently(ch.parent, message_kind::retire, 0);
+    worker.join();
+    int taken_back = 0;
+    for (std::uint64_t i = 0; i != count; ++i) {
+        REQUIRE(runs[i].load() + revoked[i] == 1);
+        taken_back += revoked[i];
+    }
+    CHECK(taken_back > 0);
+}
+
+TEST_CASE("channel: large payloads use their memory again, and give it back") {
+    both_ends ch;
+    constexpr std::size_t size = 24u << 20;
+    const auto bytes = pattern(size, 9);
+    for (int i = 0; i != 10; ++i) {
+        send(ch.parent, message_kind::call, 0, bytes);
+        incoming* const message = ch.worker.peek();
+        REQUIRE(message != nullptr);
+        REQUIRE(same(*message, bytes));
+        send(ch.worker, message_kind::reply, 0, bytes);
+        ch.worker.pop();
+        REQUIRE(ch.parent.peek() != nullptr);
+        REQUIRE(same(*ch.parent.peek(), bytes));
+        ch.parent.pop();
+    }
+    CHECK(allocated_bytes(ch.parent.memory()) < 2 * size + (2u << 20));
+    ch.parent.trim();
+    ch.worker.trim();
+    CHECK(allocated_bytes(ch.parent.memory()) <= 2 * arena::cache_bytes + (1u << 20));
+    send(ch.parent, message_kind::call, 1, bytes);
+    REQUIRE(ch.worker.peek() != nullptr);
+    ch.parent.trim(); // nothing that is under way
+    CHECK(same(*ch.worker.peek(), bytes));
+    ch.worker.pop();
+}
+
+TEST_CASE("channel: large payloads of many sizes, several under way") {
+    both_ends ch;
+    std::mt19937 random{23};
+    std::deque<std::pair<std::uint64_t, std::size_t>> under_way;
+    for (std::uint64_t i = 0; i != 600; ++i) {
+        const std::size_t size = 40'000 + random() % 600'000;
+        send(ch.parent, message_kind::call, i, pattern(size, static_cast<unsigned>(i)));
+        under_way.emplace_back(i, size);
+        while (under_way.size() > random() % 12) {
+            incoming* const message = ch.worker.peek();
+            REQUIRE(message != nullptr);
+            REQUIRE(message->id == under_way.front().first);
+            REQUIRE(same(*message, pattern(under_way.front().second, static_cast<unsigned>(message->id))));
+            under_way.pop_front();
+            ch.worker.pop();
+            if (random() % 10 == 0) ch.parent.trim();
+        }
+    }
+    CHECK(allocated_bytes(ch.parent.memory()) < (16u << 20));
+}
+
+TEST_CASE("channel: descriptors travel with their message") {
+    const std::size_t before = open_descriptors();
+    {
+        both_ends ch;
+        const auto send_files = [&](std::uint64_t id, int count) {
+            return ch.parent.send(message_kind::call, id, 0, 8, [&](writer& w) {
+                w.raw(id);
+                for (int i = 0; i != count; ++i) w.descriptor(ch.numbers.memory >= 0 ? STDIN_FILENO : 0);
+            });
+        };
+        send_files(1, 2);
+        const auto skipped = send_files(2, 3);
+        send_files(3, 300); // more than one message of the socket
+        send_files(4, 1);
+        CHECK(ch.parent.revoke(skipped));
+
+        incoming* message = ch.worker.peek();
+        REQUIRE(message != nullptr);
+        {
+            reader in = message->payload();
+            os::unique_fd one{in.descriptor()};
+            CHECK(::fcntl(one.get(), F_GETFD) == FD_CLOEXEC);
+            // the second one is not taken
+        }
+        ch.worker.pop();
+        message = ch.worker.peek();
+        REQUIRE(message != nullptr);
+        CHECK(message->id == 3);
+        reader in = message->payload();
+        std::vector<os::unique_fd> files;
+        for (int i = 0; i != 300; ++i) files.emplace_back(in.descriptor());
+        CHECK_THROWS_AS(in.descriptor(), coproc::serialization_error);
+        ch.worker.pop();
+        message = ch.worker.peek();
+        REQUIRE(message != nullptr);
+        files.emplace_back(message->payload().descriptor());
+        ch.worker.pop();
+    }
+    CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("channel: what runs is published") {
+    both_ends ch;
+    CHECK_FALSE(ch.parent.running());
+    ch.worker.begin_running(0, 99);
+    ch.worker.begin_item(5);
+    const auto call = ch.parent.running();
+    REQUIRE(call);
+    CHECK(call->id == 0);
+    CHECK(call->item == 5);
+    CHECK(call->started_ns == 99);
+    ch.worker.end_running();
+    CHECK_FALSE(ch.parent.running());
+}
+
+TEST_CASE("channel: the parent believes nothing in a corrupt channel") {
+    std::mt19937 random{GENERATE(range(1u, 9u))};
+    for (int round = 0; round != 400; ++round) {
+        both_ends ch;
+        os::mapping memory{ch.worker.memory(), 0, mapped_bytes};
+        const int messages = static_cast<int>(random() % 6);
+        for (int i = 0; i != messages; ++i)
+            send(ch.worker, message_kind::reply, static_cast<std::uint64_t>(i), pattern(random() % 50'000, 1));
+        std::byte* const up = memory.data() + control_bytes + ring_bytes;
+        auto& control = *reinterpret_cast<channel_control*>(memory.data());
+        for (int i = 0; i != 4; ++i) {
+            switch (random() % 6) {
+            case 0: control.up.tail.store(std::uint64_t{random()} << (random() % 33)); break;
+            case 1: control.up.tail.store(control.up.tail.load() + random() % 1024); break;
+            case 2: control.down.head.store(std::uint64_t{random()} << (random() % 33)); break;
+            default: up[random() % (ring_bytes / (1u << random() % 12))] = static_cast<std::byte>(random()); break;
+            }
+        }
+        try {
+            for (int i = 0; i != 1000; ++i) {
+                incoming* const message = ch.parent.peek();
+                if (message == nullptr) break;
+                unsigned sum = 0;
+                for (const std::byte b : message->bytes.first(std::min<std::size_t>(message->bytes.size(), 1u << 20)))
+                    sum += static_cast<unsigned>(b);
+                static_cast<void>(sum);
+                ch.parent.pop();
+            }
+            for (int i = 0; i != 10; ++i) send(ch.parent, message_kind::call, 1, pattern(random() % 100'000, 2));
+        } catch (const channel_corrupt&) {
+        } catch (const channel_full&) {
+        }
+        static_cast<void>(ch.parent.running());
+        static_cast<void>(ch.parent.crash());
+    }
+}
+
+TEST_CASE("channel: the memory is sealed, so that a worker cannot pull it away") {
+    both_ends ch;
+    CHECK(::ftruncate(ch.worker.memory(), 0) == -1);
+    CHECK(::ftruncate(ch.worker.memory(), static_cast<off_t>(channel_file_bytes) * 2) == -1);
+}
+
+TEST_CASE("channel: a payload of more than 4 GiB", "[.large]") {
+    both_ends ch;
+    constexpr std::size_t size = (std::size_t{4} << 30) + 12345;
+    writer& out = ch.parent.begin(message_kind::call, 1, 0, size);
+    const std::vector<std::byte> piece = pattern(1u << 20, 1);
+    while (out.room() != 0) out.bytes(piece.data(), std::min(out.room(), piece.size()));
+    ch.parent.commit();
+    incoming* const message = ch.worker.peek();
+    REQUIRE(message != nullptr);
+    REQUIRE(message->bytes.size() == size);
+    CHECK(message->bytes.back() == piece[(size - 1) % piece.size()]);
+    ch.worker.pop();
+    ch.parent.trim();
+    CHECK(allocated_bytes(ch.parent.memory()) < (8u << 20));
+}
