@@ -9,7 +9,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <exception>
+#include <memory>
+#include <utility>
+#include <vector>
 
 namespace coproc::detail {
 
@@ -30,11 +32,15 @@ public:
     /// The reply is sent when the invoker returns. An invoker that throws instead has failed as a whole.
     virtual writer& reply(std::size_t size, std::size_t descriptors) = 0;
 
+    /// Keeps what owns the reply's descriptors until this context ends, which is after the reply was sent.
+    void keep(std::shared_ptr<void> owner) { kept_.push_back(std::move(owner)); }
+
 protected:
     ~call_context() = default;
 
 private:
     reader& in_;
+    std::vector<std::shared_ptr<void>> kept_;
 };
 
 using invoker = void (*)(call_context&);

@@ -1,0 +1,132 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// How a result reaches an Asio completion token, and how it resumes a coroutine that is not Asio's.
+
+#include <coproc/detail/awaitable_fix.hpp>
+#include <coproc/detail/callback_executor.hpp>
+#include <coproc/detail/result_core.hpp>
+
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+
+#include <coroutine>
+#include <type_traits>
+#include <utility>
+
+namespace coproc::detail {
+
+template <class R>
+using state_ptr = boost::intrusive_ptr<result_state<R>>;
+
+template <class R>
+struct result_signature {
+    using type = void(std::exception_ptr, R);
+};
+template <>
+struct result_signature<void> {
+    using type = void(std::exception_ptr);
+};
+template <class R>
+using result_signature_t = typename result_signature<R>::type;
+
+/// Calls a completion handler with what a ready state holds.
+template <class R, class Handler>
+void deliver(result_state<R>& state, Handler&& handler) {
+    state.mark_observed();
+    if constexpr (std::is_void_v<R>) {
+        std::forward<Handler>(handler)(state.error());
+    } else {
+        if (state.error())
+            std::forward<Handler>(handler)(state.error(), R{});
+        else
+            std::forward<Handler>(handler)(std::exception_ptr{}, state.take());
+    }
+}
+
+/// Waits for a state on behalf of an Asio handler, and calls it on the handler's own executor.
+template <class R, class Handler>
+class handler_continuation final : public continuation {
+public:
+    handler_continuation(state_ptr<R> state, Handler handler)
+        : state_{std::move(state)}, work_{boost::asio::get_associated_executor(handler)}, handler_{std::move(handler)} {}
+
+    void resume() noexcept override {
+        boost::asio::post(work_.get_executor(), [this] {
+            auto handler = std::move(handler_);
+            const auto state = std::move(state_);
+            auto work = std::move(work_);
+            delete this; // memory is back before the handler runs, as Asio has it
+            // The slot must not keep the state alive, nor cancel a later operation's.
+            if (auto slot = boost::asio::get_associated_cancellation_slot(handler); slot.is_connected()) slot.clear();
+            deliver(*state, std::move(handler));
+        });
+    }
+
+private:
+    ~handler_continuation() override = default;
+
+    state_ptr<R> state_;
+    boost::asio::executor_work_guard<boost::asio::associated_executor_t<Handler>> work_;
+    Handler handler_;
+};
+
+struct initiate_take {
+    template <class Handler, class R>
+    void operator()(Handler&& handler, state_ptr<R> state) const {
+        auto* core = state.get();
+        if (auto slot = boost::asio::get_associated_cancellation_slot(handler); slot.is_connected())
+            slot.assign([held = core_ptr{core}](boost::asio::cancellation_type) { held->cancel(); });
+        auto* waiting = new handler_continuation<R, std::decay_t<Handler>>{std::move(state), std::forward<Handler>(handler)};
+        if (!core->attach(*waiting)) waiting->resume();
+    }
+};
+
+/// Completion signature: void(std::exception_ptr, R), void(std::exception_ptr) for void. Cancellation of any type
+/// cancels what computes the result.
+template <class R, class Token>
+auto async_take(state_ptr<R> state, Token&& token) {
+    static_assert(std::is_void_v<R> || std::is_default_constructible_v<R>,
+                  "coproc: awaiting a result needs a default-constructible type (an Asio handler gets a value also with "
+                  "an error); use get(), or return std::optional<T>");
+    return boost::asio::async_initiate<Token, result_signature_t<R>>(initiate_take{}, token, std::move(state));
+}
+
+/// Resumes a coroutine on an executor, or on the library's callback thread.
+class coroutine_continuation final : public continuation {
+public:
+    coroutine_continuation(const boost::asio::any_io_executor* executor, std::coroutine_handle<> waiting) noexcept
+        : executor_{executor}, waiting_{waiting} {}
+
+    void resume() noexcept override {
+        post_callback(executor_, [waiting = waiting_] { waiting.resume(); });
+    }
+
+private:
+    const boost::asio::any_io_executor* executor_;
+    std::coroutine_handle<> waiting_;
+};
+
+/// What `co_await` uses in coroutines other than asio::awaitable. Lives in the coroutine's frame.
+template <class R>
+class result_awaiter {
+public:
+    explicit result_awaiter(state_ptr<R> state) noexcept : state_{std::move(state)} {}
+
+    [[nodiscard]] bool await_ready() const noexcept { return state_->ready(); }
+    bool await_suspend(std::coroutine_handle<> waiting) {
+        continuation_.emplace(state_->callback_executor(), waiting);
+        return state_->attach(*continuation_);
+    }
+    R await_resume() { return state_->take(); }
+
+private:
+    state_ptr<R> state_;
+    std::optional<coroutine_continuation> continuation_;
+};
+
+} // namespace coproc::detail

@@ -1,0 +1,60 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// What a map reads: a std range, or one of range-v3 that does not model std's concepts (it is iterated by hand, so
+// that no header of range-v3 is needed).
+
+#include <concepts>
+#include <ranges>
+#include <type_traits>
+#include <utility>
+
+namespace coproc::detail {
+
+template <class T>
+concept foreign_range = !std::ranges::input_range<T> && requires(T& r) {
+    { r.begin() != r.end() } -> std::convertible_to<bool>;
+    *r.begin();
+    ++std::declval<decltype(r.begin())&>();
+};
+
+template <class T>
+concept input_sequence = std::ranges::input_range<T> || foreign_range<T>;
+
+template <input_sequence T>
+auto sequence_begin(T& r) {
+    if constexpr (std::ranges::input_range<T>)
+        return std::ranges::begin(r);
+    else
+        return r.begin();
+}
+
+template <input_sequence T>
+auto sequence_end(T& r) {
+    if constexpr (std::ranges::input_range<T>)
+        return std::ranges::end(r);
+    else
+        return r.end();
+}
+
+template <class T>
+struct sequence_value {
+    using type = std::decay_t<decltype(*std::declval<T&>().begin())>;
+};
+template <std::ranges::input_range T>
+struct sequence_value<T> {
+    using type = std::ranges::range_value_t<T>;
+};
+template <input_sequence T>
+using sequence_value_t = typename sequence_value<std::remove_reference_t<T>>::type;
+
+template <class T>
+std::size_t size_hint(T& r) {
+    if constexpr (std::ranges::sized_range<T>)
+        return static_cast<std::size_t>(std::ranges::size(r));
+    else
+        return 0;
+}
+
+} // namespace coproc::detail

@@ -1,0 +1,156 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The state behind a result handle, without its value: whether it is there, who waits for it, what went wrong.
+// Everything that waits is a continuation; the list of them is lock-free and closes when the result arrives.
+
+#include <coproc/duration.hpp>
+#include <coproc/error.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+#include <boost/smart_ptr/intrusive_ref_counter.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <future>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+namespace coproc::detail {
+
+/// Runs once when a result is there; owns itself. Called on whichever thread completes the result, so it must only
+/// hand over (post, notify) and never run a user's code.
+class continuation {
+public:
+    continuation() = default;
+    continuation(const continuation&) = delete;
+    continuation& operator=(const continuation&) = delete;
+    virtual void resume() noexcept = 0;
+
+protected:
+    virtual ~continuation() = default;
+
+private:
+    friend class result_core;
+    continuation* next_ = nullptr;
+};
+
+using progress_callback = std::function<void(std::uint64_t done, std::uint64_t total)>;
+
+class result_core : public boost::intrusive_ref_counter<result_core> {
+public:
+    result_core() noexcept = default;
+    result_core(const result_core&) = delete;
+    result_core& operator=(const result_core&) = delete;
+    virtual ~result_core();
+
+    [[nodiscard]] bool ready() const noexcept { return waiting_.load(std::memory_order_acquire) == closed_list(); }
+
+    /// False when the result is there already: the caller resumes the continuation itself.
+    bool attach(continuation& c) noexcept;
+
+    /// Blocks until ready; true. With a deadline: false when it passed first.
+    bool wait(std::optional<steady::time_point> deadline = {});
+
+    /// Asks whoever computes this result to stop. True if that made it fail with cancelled_error.
+    virtual bool cancel() noexcept { return false; }
+
+    /// A thread that waits may lend itself to the computation: runs a short bounded effort and returns.
+    virtual void help() noexcept {}
+
+    /// Which executor callbacks and foreign coroutines resume on; null: the library's own.
+    virtual const boost::asio::any_io_executor* callback_executor() const noexcept { return nullptr; }
+
+    [[nodiscard]] const std::exception_ptr& error() const noexcept { return error_; }
+    void set_error(std::exception_ptr e) noexcept { error_ = std::move(e); }
+
+    /// Publishes value or error. Exactly once.
+    void complete() noexcept;
+
+    /// Somebody has seen the error, or has taken over the duty to: it is not reported as lost.
+    void mark_observed() noexcept { observed_.store(true, std::memory_order_relaxed); }
+    [[nodiscard]] bool observed() const noexcept { return observed_.load(std::memory_order_relaxed); }
+
+    void on_progress(progress_callback callback);
+    void report_progress(std::uint64_t done, std::uint64_t total) noexcept;
+    [[nodiscard]] bool wants_progress() const noexcept { return progress_.load(std::memory_order_acquire) != nullptr; }
+
+private:
+    struct sleeper;
+    struct progress_sink;
+
+    static continuation* closed_list() noexcept;
+    bool sleep(std::optional<steady::time_point> deadline);
+
+    std::atomic<continuation*> waiting_{nullptr};
+    std::exception_ptr error_;
+    std::atomic<sleeper*> sleeper_{nullptr};
+    std::atomic<progress_sink*> progress_{nullptr};
+    std::atomic<bool> observed_{false};
+};
+
+using core_ptr = boost::intrusive_ptr<result_core>;
+
+/// The state behind async_result<R>: a result_core with room for the value.
+///
+/// Callbacks see the value (`const R&`) while somebody may take it on another thread. A value that can be copied is
+/// then copied out; one that only moves is handed out after the callbacks have seen it.
+template <class R>
+class result_state : public result_core {
+public:
+    /// Before complete().
+    template <class... Args>
+    void emplace(Args&&... args) {
+        value_.emplace(std::forward<Args>(args)...);
+    }
+
+    /// After ready(): the value, once, or the exception.
+    R take() {
+        mark_observed();
+        if (error()) std::rethrow_exception(error());
+        if (taken_.exchange(true, std::memory_order_relaxed))
+            throw std::future_error{std::future_errc::future_already_retrieved};
+        if (had_readers_.load(std::memory_order_acquire)) {
+            if constexpr (std::is_copy_constructible_v<R>) return *value_;
+            for (auto n = readers_.load(std::memory_order_acquire); n != 0; n = readers_.load(std::memory_order_acquire))
+                readers_.wait(n, std::memory_order_acquire);
+        }
+        R value = std::move(*value_);
+        value_.reset();
+        return value;
+    }
+
+    void add_reader() noexcept {
+        readers_.fetch_add(1, std::memory_order_relaxed);
+        had_readers_.store(true, std::memory_order_release);
+    }
+    /// Shows the value to a reader that was added; nothing if it has been moved out before.
+    template <class F>
+    void read(F&& see) {
+        if (value_) std::forward<F>(see)(std::as_const(*value_));
+        if (readers_.fetch_sub(1, std::memory_order_acq_rel) == 1) readers_.notify_all();
+    }
+
+private:
+    std::optional<R> value_;
+    std::atomic<std::uint32_t> readers_{0};
+    std::atomic<bool> had_readers_{false};
+    std::atomic<bool> taken_{false};
+};
+
+template <>
+class result_state<void> : public result_core {
+public:
+    void emplace() noexcept {}
+    void take() {
+        mark_observed();
+        if (error()) std::rethrow_exception(error());
+    }
+};
+
+} // namespace coproc::detail

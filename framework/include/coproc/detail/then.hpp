@@ -1,0 +1,107 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Callbacks and promises on a result: continuations that run a user's code, posted to the callback executor.
+
+#include <coproc/detail/callback_executor.hpp>
+#include <coproc/detail/result_core.hpp>
+
+#include <cstddef>
+#include <future>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+namespace coproc::detail {
+
+/// A state with callbacks has several readers: see result_state::take.
+template <class R, class OnValue, class OnError>
+class then_continuation final : public continuation {
+public:
+    using state_pointer = boost::intrusive_ptr<result_state<R>>;
+
+    template <class V, class E>
+    then_continuation(state_pointer state, V&& on_value, E&& on_error)
+        : state_{std::move(state)}, on_value_(std::forward<V>(on_value)), on_error_(std::forward<E>(on_error)) {}
+
+    void resume() noexcept override {
+        post_callback(state_->callback_executor(), [self = std::unique_ptr<then_continuation>{this}] { self->call(); });
+    }
+    ~then_continuation() override = default;
+
+private:
+    void call() noexcept {
+        if (const auto& error = state_->error()) {
+            if constexpr (std::is_invocable_v<OnError&, const std::exception_ptr&>)
+                run_callback([&] { on_error_(error); });
+            else if constexpr (!std::is_same_v<OnError, std::nullptr_t>)
+                run_callback([&] {
+                    try {
+                        std::rethrow_exception(error);
+                    } catch (const std::exception& e) {
+                        on_error_(e);
+                    }
+                });
+        } else if constexpr (!std::is_same_v<OnValue, std::nullptr_t>) {
+            if constexpr (std::is_void_v<R>)
+                run_callback([&] { on_value_(); });
+            else
+                state_->read([&](const R& value) { run_callback([&] { on_value_(value); }); });
+        }
+    }
+
+    state_pointer state_;
+    OnValue on_value_;
+    OnError on_error_;
+};
+
+template <class R, class OnValue, class OnError>
+void attach_then(const boost::intrusive_ptr<result_state<R>>& state, OnValue&& on_value, OnError&& on_error) {
+    using error_callback = std::decay_t<OnError>;
+    static_assert(std::is_same_v<error_callback, std::nullptr_t> ||
+                      std::is_invocable_v<error_callback&, const std::exception_ptr&> ||
+                      std::is_invocable_v<error_callback&, const std::exception&>,
+                  "coproc: the error callback takes a std::exception_ptr (or a const std::exception&)");
+    if constexpr (!std::is_same_v<error_callback, std::nullptr_t>) state->mark_observed();
+    if constexpr (!std::is_void_v<R>) state->add_reader();
+    auto* waiting = new then_continuation<R, std::decay_t<OnValue>, error_callback>{
+        state, std::forward<OnValue>(on_value), std::forward<OnError>(on_error)};
+    if (!state->attach(*waiting)) waiting->resume();
+}
+
+template <class R>
+class promise_continuation final : public continuation {
+public:
+    explicit promise_continuation(boost::intrusive_ptr<result_state<R>> state) : state_{std::move(state)} {}
+    std::future<R> future() { return promise_.get_future(); }
+
+    void resume() noexcept override {
+        const std::unique_ptr<promise_continuation> self{this};
+        try {
+            if constexpr (std::is_void_v<R>) {
+                state_->take();
+                promise_.set_value();
+            } else {
+                promise_.set_value(state_->take());
+            }
+        } catch (...) {
+            promise_.set_exception(std::current_exception());
+        }
+    }
+    ~promise_continuation() override = default;
+
+private:
+    boost::intrusive_ptr<result_state<R>> state_;
+    std::promise<R> promise_;
+};
+
+template <class R>
+std::future<R> attach_promise(const boost::intrusive_ptr<result_state<R>>& state) {
+    auto* waiting = new promise_continuation<R>{state};
+    auto future = waiting->future();
+    if (!state->attach(*waiting)) waiting->resume();
+    return future;
+}
+
+} // namespace coproc::detail

@@ -1,0 +1,67 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+
+#include <coproc/detail/callback_executor.hpp>
+#include <coproc/error.hpp>
+#include <coproc/log.hpp>
+
+#include <cstdio>
+#include <memory>
+#include <mutex>
+
+namespace coproc {
+
+namespace {
+
+struct log_state {
+    std::mutex handler_mutex;
+    std::shared_ptr<log_handler> handler;
+    std::recursive_mutex call_mutex; // one message at a time, also when a handler logs
+};
+
+// Leaked: tasks may report while static objects are being destroyed.
+log_state& state() {
+    static auto* s = new log_state;
+    return *s;
+}
+
+/// A worker that was replaced shows in the result of its task; only a handler of one's own hears of it besides.
+void write_to_stderr(log_kind kind, std::string_view message) noexcept {
+    if (kind == log_kind::worker_restarted) return;
+    std::fprintf(stderr, "coproc: %.*s\n", static_cast<int>(message.size()), message.data());
+}
+
+} // namespace
+
+log_handler set_log_handler(log_handler handler) {
+    auto next = handler ? std::make_shared<log_handler>(std::move(handler)) : nullptr;
+    const std::scoped_lock lock{state().handler_mutex};
+    std::swap(state().handler, next);
+    return next ? *next : log_handler{};
+}
+
+void detail::log(log_kind kind, std::string_view message) noexcept {
+    try {
+        std::shared_ptr<log_handler> handler;
+        {
+            const std::scoped_lock lock{state().handler_mutex};
+            handler = state().handler;
+        }
+        const std::scoped_lock lock{state().call_mutex};
+        if (handler)
+            (*handler)(log_record{kind, message});
+        else
+            write_to_stderr(kind, message);
+    } catch (...) { // NOLINT(bugprone-empty-catch): a log hook has nobody left to tell
+    }
+}
+
+void detail::log_callback_exception() noexcept {
+    try {
+        log(log_kind::callback_error, "a callback threw:\n" + format_exception(std::current_exception()));
+    } catch (...) {
+        log(log_kind::callback_error, "a callback threw");
+    }
+}
+
+} // namespace coproc

@@ -1,0 +1,93 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+
+#include <coproc/pool.hpp>
+
+#include <limits>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <unistd.h>
+
+namespace coproc {
+
+namespace {
+
+/// Passes the end of a pool on to one of possibly many who wait for it.
+class join_relay final : public detail::continuation {
+public:
+    explicit join_relay(detail::state_ptr<void> to) : to_{std::move(to)} {}
+    void resume() noexcept override {
+        to_->complete();
+        delete this;
+    }
+
+private:
+    ~join_relay() override = default;
+    detail::state_ptr<void> to_;
+};
+
+} // namespace
+
+unsigned detail::worker_count(std::intmax_t n) {
+    if (n < 0 || n > std::numeric_limits<unsigned>::max())
+        throw std::invalid_argument{"coproc::pool: " + std::to_string(n) + " workers were asked for (0 means one for each CPU)"};
+    return static_cast<unsigned>(n);
+}
+
+detail::failure_info detail::here(const work& w, std::uint64_t item) {
+    failure_info info;
+    info.index = w.many() ? item : 0;
+    info.worker_pid = ::getpid();
+    info.worker_name = w.pool()->name();
+    info.label = w.settings().label_text();
+    return info;
+}
+
+pool::pool(pool_options options) : backend_{detail::make_backend(options)} {}
+
+pool& pool::operator=(pool&& other) noexcept {
+    if (this != &other) {
+        const pool old{std::move(*this)};
+        backend_ = std::move(other.backend_);
+    }
+    return *this;
+}
+
+pool::~pool() {
+    if (!backend_) return;
+    backend_->terminate();
+    backend_->joined().wait();
+}
+
+void pool::close() { backend_->close(); }
+void pool::terminate() { backend_->terminate(); }
+
+void pool::prepare_join() {
+    if (!backend_->closed())
+        throw std::logic_error{"coproc: join() on an open pool would wait for ever: call close() or terminate() first"};
+    backend_->abandon_streams_of(std::this_thread::get_id());
+}
+
+void pool::join() {
+    prepare_join();
+    backend_->joined().wait();
+}
+
+bool pool::join(duration timeout) {
+    prepare_join();
+    return backend_->joined().wait(detail::deadline_after(timeout));
+}
+
+detail::state_ptr<void> pool::join_state() {
+    prepare_join();
+    detail::state_ptr<void> state{new detail::result_state<void>};
+    auto* relay = new join_relay{state};
+    if (!backend_->joined().attach(*relay)) relay->resume();
+    return state;
+}
+
+pool_stats pool::stats() const { return backend_->stats(); }
+std::size_t pool::workers() const { return backend_->workers(); }
+
+} // namespace coproc

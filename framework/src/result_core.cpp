@@ -1,0 +1,148 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+
+#include <coproc/detail/callback_executor.hpp>
+#include <coproc/detail/result_core.hpp>
+#include <coproc/log.hpp>
+
+#include <condition_variable>
+#include <mutex>
+
+namespace coproc::detail {
+
+namespace {
+
+class closed_mark final : public continuation {
+public:
+    void resume() noexcept override {}
+};
+
+} // namespace
+
+/// One per result, made when a thread really sleeps on it and kept: a get that times out again and again must not
+/// grow the list.
+struct result_core::sleeper final : continuation {
+    std::mutex mutex;
+    std::condition_variable woken;
+    bool done = false;
+
+    // The notification happens under the lock: the sleeping thread may drop the result as soon as it has seen `done`.
+    void resume() noexcept override {
+        const std::scoped_lock lock{mutex};
+        done = true;
+        woken.notify_all();
+    }
+    ~sleeper() override = default;
+};
+
+struct result_core::progress_sink {
+    std::mutex mutex;
+    progress_callback callback;
+    std::uint64_t done = 0;
+    std::uint64_t total = 0;
+    bool posted = false;
+};
+
+continuation* result_core::closed_list() noexcept {
+    static closed_mark mark;
+    return &mark;
+}
+
+result_core::~result_core() {
+    if (error_ && !observed())
+        log(log_kind::unobserved_error, "a task failed and nobody looked at its result:\n" + format_exception(error_));
+    delete sleeper_.load(std::memory_order_relaxed);
+    delete progress_.load(std::memory_order_relaxed);
+}
+
+bool result_core::attach(continuation& c) noexcept {
+    auto* head = waiting_.load(std::memory_order_acquire);
+    do {
+        if (head == closed_list()) return false;
+        c.next_ = head;
+    } while (!waiting_.compare_exchange_weak(head, &c, std::memory_order_acq_rel, std::memory_order_acquire));
+    return true;
+}
+
+void result_core::complete() noexcept {
+    const core_ptr alive{this}; // a continuation may drop the last handle
+    auto* list = waiting_.exchange(closed_list(), std::memory_order_acq_rel);
+    continuation* in_order = nullptr; // the list is last in, first out; callbacks run in the order they were attached
+    while (list != nullptr) {
+        auto* next = list->next_;
+        list->next_ = in_order;
+        in_order = list;
+        list = next;
+    }
+    while (in_order != nullptr) {
+        auto* next = in_order->next_;
+        in_order->resume();
+        in_order = next;
+    }
+}
+
+bool result_core::wait(std::optional<steady::time_point> deadline) {
+    if (ready()) return true;
+    help();
+    if (ready()) return true;
+    return sleep(deadline);
+}
+
+bool result_core::sleep(std::optional<steady::time_point> deadline) {
+    auto* mine = sleeper_.load(std::memory_order_acquire);
+    if (mine == nullptr) {
+        auto fresh = new sleeper;
+        if (sleeper_.compare_exchange_strong(mine, fresh, std::memory_order_acq_rel)) {
+            mine = fresh;
+            if (!attach(*fresh)) fresh->resume();
+        } else {
+            delete fresh; // another thread waits on the same result; `mine` is theirs now
+        }
+    }
+    std::unique_lock lock{mine->mutex};
+    const auto done = [mine] { return mine->done; };
+    if (!deadline || *deadline == steady::time_point::max())
+        mine->woken.wait(lock, done);
+    else if (!mine->woken.wait_until(lock, *deadline, done))
+        return ready();
+    return true;
+}
+
+void result_core::on_progress(progress_callback callback) {
+    auto* sink = progress_.load(std::memory_order_acquire);
+    if (sink == nullptr) {
+        auto* fresh = new progress_sink;
+        if (progress_.compare_exchange_strong(sink, fresh, std::memory_order_acq_rel))
+            sink = fresh;
+        else
+            delete fresh;
+    }
+    const std::scoped_lock lock{sink->mutex};
+    sink->callback = std::move(callback);
+}
+
+void result_core::report_progress(std::uint64_t done, std::uint64_t total) noexcept {
+    auto* sink = progress_.load(std::memory_order_acquire);
+    if (sink == nullptr) return;
+    {
+        const std::scoped_lock lock{sink->mutex};
+        sink->done = done;
+        sink->total = total;
+        if (std::exchange(sink->posted, true)) return; // a callback that is behind sees the newest figures
+    }
+    post_callback(callback_executor(), [self = core_ptr{this}, sink] {
+        progress_callback callback;
+        std::uint64_t d = 0;
+        std::uint64_t t = 0;
+        {
+            const std::scoped_lock lock{sink->mutex};
+            sink->posted = false;
+            callback = sink->callback;
+            d = sink->done;
+            t = sink->total;
+        }
+        if (callback) run_callback([&] { callback(d, t); });
+    });
+}
+
+} // namespace coproc::detail
