@@ -1,0 +1,413 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+
+#include <dummy_backend.hpp>
+
+#include <spin.hpp>
+
+#include <coproc/cpu_count.hpp>
+#include <coproc/error.hpp>
+#include <coproc/log.hpp>
+
+#include <algorithm>
+#include <system_error>
+#include <unistd.h>
+#include <utility>
+
+namespace coproc::detail {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// How long a join waits for tasks that were asked to stop.
+constexpr auto patience = 2s;
+constexpr auto help_spin = 20us;
+
+dispatcher_limits limits_from(const pool_options& options) {
+    dispatcher_limits limits;
+    limits.workers = options.workers != 0 ? options.workers : cpu_count();
+    limits.max_tasks_per_worker = options.max_tasks_per_worker;
+    return limits; // memory belongs to the process, a new thread would not have less of it
+}
+
+/// An error that says which task it was.
+template <class Error>
+std::exception_ptr failure(const Error& error, const work& w, std::uint64_t item,
+                           std::string worker) {
+    failure_info where;
+    where.index = w.many() ? item : 0;
+    where.label = w.settings().label_text();
+    where.worker_pid = worker.empty() ? 0 : getpid();
+    where.worker_name = std::move(worker);
+    return std::make_exception_ptr(failed<Error>{error, std::move(where)});
+}
+
+} // namespace
+
+/// What is left to do once the lock is released.
+struct dummy_backend::errands {
+    boost::container::small_vector<thread_ptr, 2> stop;
+    boost::container::small_vector<thread_ptr, 2> wake;
+    boost::container::small_vector<thread_ptr, 2> launch;
+    boost::container::small_vector<work_ptr, 4> finished;
+    bool publish_joined = false;
+
+    void run(dummy_backend& pool) {
+        for (const auto& each : wake)
+            each->wake();
+        for (const auto& each : stop)
+            each->request_stop();
+        for (const auto& each : launch) {
+            try {
+                each->launch();
+            } catch (const std::system_error& e) {
+                pool.not_launched(*each, e);
+            }
+        }
+        for (const auto& each : finished)
+            each->finish();
+        if (publish_joined)
+            timer_service::instance().call_at(
+                {}, [self = boost::intrusive_ptr{&pool}] { self->publish_joined(); });
+    }
+};
+
+dummy_backend::dummy_backend(const pool_options& options)
+    : dummy_backend{options, limits_from(options)} {}
+
+dummy_backend::dummy_backend(const pool_options& options, const dispatcher_limits& limits)
+    : backend{options}, initializer_{options.initializer}, dispatcher_{limits},
+      slots_(limits.workers) {
+    pthread_sigmask(SIG_SETMASK, nullptr, &signal_mask_);
+}
+
+template <class Event>
+void dummy_backend::decide(Event&& event) {
+    errands later;
+    {
+        const std::scoped_lock lock{mutex_};
+        std::forward<Event>(event)(later);
+        carry_out(later);
+    }
+    later.run(*this);
+}
+
+// --- the pool's side ------------------------------------------------------------------------------
+
+void dummy_backend::start() {
+    timer_service::instance().start(); // if that fails it had better be now
+    decide([&](errands&) { dispatcher_.start(effects_); });
+}
+
+void dummy_backend::submit(work& w) {
+    decide([&](errands&) {
+        if (!dispatcher_.accepts())
+            throw pool_closed_error{};
+        // The time matters only if one can run out: the clock costs as much as the rest.
+        const bool timed = w.settings().timeout.count() > 0 || w.settings().queue_timeout.count() > 0;
+        dispatcher_.submit(w, timed ? steady::now() : steady::time_point{}, effects_);
+    });
+}
+
+void dummy_backend::extend(work& w, std::uint64_t items, bool more_to_come) {
+    decide([&](errands&) { dispatcher_.extend(w, items, more_to_come, steady::now(), effects_); });
+}
+
+bool dummy_backend::cancel(work& w) {
+    bool cancelled = false;
+    decide([&](errands&) {
+        cancelled = dispatcher_.cancel(w, failure(cancelled_error{}, w, 0, {}),
+                                       failure_kind::cancelled, effects_);
+    });
+    return cancelled;
+}
+
+void dummy_backend::help(work& w) noexcept {
+    // Spinning is for short tasks that run already. Whether they are short shows: a few spins in
+    // vain, and the next ones are left out.
+    constexpr int most = 8;
+    constexpr int rest = -64;
+    if (w.worker_hint() < 0)
+        return;
+    const int pays = help_pays_.load(std::memory_order_relaxed);
+    if (pays < 0) {
+        help_pays_.store(pays + 1, std::memory_order_relaxed);
+        return;
+    }
+    const bool paid = spin_for(help_spin, [&] { return w.core().ready(); });
+    help_pays_.store(paid ? std::min(pays + 1, most) : (pays == 0 ? rest : pays - 1),
+                     std::memory_order_relaxed);
+}
+
+void dummy_backend::close() {
+    decide([&](errands&) { dispatcher_.close(effects_); });
+}
+
+void dummy_backend::terminate() {
+    decide([&](errands& later) {
+        dispatcher_.terminate(
+            std::make_exception_ptr(cancelled_error{"coproc: the pool was terminated"}), effects_);
+        // An initializer is not waited for either.
+        for (auto& each : slots_)
+            if (each.thread && !each.thread->ready) {
+                give_up(each.thread);
+                later.stop.push_back(std::exchange(each.thread, nullptr));
+            }
+    });
+}
+
+void dummy_backend::abandon_streams_of(std::thread::id consumer) {
+    decide([&](errands&) {
+        dispatcher_.end_streams([&](const work& w) { return w.consumer() == consumer; }, effects_);
+    });
+}
+
+bool dummy_backend::closed() const {
+    const std::scoped_lock lock{mutex_};
+    return !dispatcher_.accepts();
+}
+
+pool_stats dummy_backend::stats() const {
+    const std::scoped_lock lock{mutex_};
+    return dispatcher_.stats();
+}
+
+bool dummy_backend::on_worker_thread() const noexcept {
+    const auto* thread = worker_thread::current();
+    return thread != nullptr && thread->is_of(*this);
+}
+
+// --- the threads' side ----------------------------------------------------------------------------
+
+void dummy_backend::ready(worker_thread& who) {
+    decide([&](errands&) {
+        if (slots_[who.slot()].thread.get() == &who) {
+            who.ready = true;
+            dispatcher_.ready(who.slot(), steady::now(), effects_);
+        } else {
+            who.quit();
+        }
+    });
+}
+
+void dummy_backend::not_ready(worker_thread& who, std::exception_ptr error) {
+    decide([&](errands&) {
+        auto& mine = slots_[who.slot()];
+        if (mine.thread.get() != &who)
+            return;
+        mine.thread = nullptr;
+        dispatcher_.start_failed(who.slot(), std::move(error), false, steady::now(), effects_);
+    });
+}
+
+void dummy_backend::not_launched(worker_thread& who, const std::system_error& error) {
+    decide([&](errands&) {
+        if (!who.given_up())
+            --threads_;
+        std::erase(given_up_, thread_ptr{&who});
+    });
+    not_ready(who, std::make_exception_ptr(bootstrap_error{
+                       "coproc: cannot start worker thread \"" + who.name() +
+                       "\" (is there a limit on threads or memory?): " + error.what()}));
+}
+
+void dummy_backend::done(worker_thread& who, std::uint64_t chunk_id, chunk_outcome outcome,
+                         std::chrono::nanoseconds took, steady::time_point now) {
+    decide([&](errands&) {
+        if (slots_[who.slot()].thread.get() == &who)
+            dispatcher_.done(who.slot(), chunk_id, std::move(outcome), took, 0, now, effects_);
+        else
+            who.quit(); // given up while it ran
+    });
+}
+
+void dummy_backend::ended(worker_thread& who) {
+    // Each one waits for the one that ended before, and the pool's end waits for the last: so all
+    // are really gone then, thread_local objects included.
+    thread_ptr former;
+    errands later;
+    {
+        const std::scoped_lock lock{mutex_};
+        if (slots_[who.slot()].thread.get() == &who)
+            slots_[who.slot()].thread = nullptr;
+        if (!who.given_up())
+            --threads_;
+        std::erase(given_up_, thread_ptr{&who});
+        if (joined_published_)
+            pthread_detach(pthread_self());
+        else
+            former = std::exchange(last_ended_, thread_ptr{&who});
+        check_joined(later);
+    }
+    if (former)
+        former->join();
+    later.run(*this);
+}
+
+// --- effects --------------------------------------------------------------------------------------
+
+void dummy_backend::carry_out(errands& later) {
+    for (;;) {
+        for (auto& each : effects_.assign) {
+            auto& to = slots_[each.worker].thread;
+            if (to->post(std::move(each.what)))
+                later.wake.push_back(to);
+        }
+        effects_.assign.clear();
+        for (const auto index : effects_.retire) {
+            dismiss(slots_[index].thread, later);
+            slots_[index].thread = nullptr;
+        }
+        effects_.retire.clear();
+        for (const auto index : effects_.start) {
+            auto& s = slots_[index];
+            s.thread = new worker_thread{this, index, std::exchange(s.given_up, nullptr)};
+            ++threads_;
+            later.launch.push_back(s.thread);
+        }
+        effects_.start.clear();
+        if (effects_.stop.empty())
+            break;
+        for (const auto& which : std::exchange(effects_.stop, {}))
+            stop(which, later);
+    }
+    for (auto& each : effects_.finished)
+        later.finished.push_back(std::move(each));
+    effects_.finished.clear();
+    if (std::exchange(effects_.drained, false)) {
+        drained_ = true;
+        for (const auto& each : slots_)
+            dismiss(each.thread, later);
+    }
+    check_joined(later);
+    set_timer();
+}
+
+void dummy_backend::dismiss(const thread_ptr& who, errands& later) {
+    if (who && who->quit())
+        later.wake.push_back(who);
+}
+
+/// A chunk that nobody wants any more: taken out of the mailbox, or its thread is given up.
+void dummy_backend::stop(const effects::target& which, errands& later) {
+    auto& s = slots_[which.worker];
+    if (const chunk unread = s.thread->take_back(); unread.of) {
+        dispatcher_.returned(which.worker, which.chunk_id, steady::now(), effects_);
+        return;
+    }
+    later.stop.push_back(s.thread);
+    replace(which.worker, loss{});
+}
+
+void dummy_backend::replace(worker_index index, const loss& why) {
+    give_up(slots_[index].thread);
+    slots_[index].thread = nullptr;
+    dispatcher_.lost(index, why, steady::now(), effects_);
+}
+
+void dummy_backend::give_up(const thread_ptr& who) {
+    who->give_up();
+    who->given_up_at = steady::now();
+    --threads_;
+    // A task that ends its own pool cannot be waited for: it may be about to join.
+    if (who.get() != worker_thread::current())
+        given_up_.push_back(who);
+}
+
+// --- time -----------------------------------------------------------------------------------------
+
+void dummy_backend::set_timer() {
+    auto at = dispatcher_.next_deadline();
+    if (drained_ && !joined_published_ && threads_ == 0)
+        at = std::min(at, last_patience());
+    if (at >= timer_at_)
+        return;
+    auto& timers = timer_service::instance();
+    if (timer_)
+        timers.cancel(*timer_);
+    timer_ = timers.call_at(at, [self = boost::intrusive_ptr{this}] { self->on_timer(); });
+    timer_at_ = at;
+}
+
+void dummy_backend::on_timer() {
+    decide([&](errands& later) {
+        const auto now = steady::now();
+        if (timer_at_ <= now) {
+            timer_at_ = steady::time_point::max();
+            timer_.reset();
+        }
+        dispatcher_.expire(now, effects_);
+        carry_out(later);
+        while (const auto target = dispatcher_.overdue(now))
+            time_out(target->worker, now, later);
+    });
+}
+
+void dummy_backend::time_out(worker_index index, steady::time_point now, errands& later) {
+    auto& s = slots_[index];
+    const auto item = s.thread->current_item();
+    if (!dispatcher_.check_overdue(index, item ? std::optional{item->began} : std::nullopt, now))
+        return;
+    const chunk late = *dispatcher_.running(index);
+    loss what;
+    what.chunk_id = late.id;
+    what.item = what.done = item->index;
+    what.error = failure(timeout_error{timeout_error::running}, *late.of, late.first + item->index,
+                         s.thread->name());
+    what.kind = failure_kind::timed_out;
+    what.may_retry = false;
+    s.given_up = s.thread;
+    replace(index, what);
+    carry_out(later);
+    if (s.given_up) // no new thread came
+        later.stop.push_back(std::exchange(s.given_up, nullptr));
+}
+
+// --- the end --------------------------------------------------------------------------------------
+
+/// When the tasks that were asked to stop have had their time.
+steady::time_point dummy_backend::last_patience() const noexcept {
+    auto last = steady::time_point::min();
+    for (const auto& each : given_up_)
+        last = std::max(last, each->given_up_at + patience);
+    return given_up_.empty() ? steady::time_point::max() : last;
+}
+
+void dummy_backend::check_joined(errands& later) {
+    if (!drained_ || joined_published_ || threads_ != 0)
+        return;
+    if (!given_up_.empty() && steady::now() < last_patience()) {
+        set_timer();
+        return;
+    }
+    joined_published_ = true;
+    later.publish_joined = true;
+    if (timer_)
+        timer_service::instance().cancel(*timer_);
+}
+
+void dummy_backend::publish_joined() {
+    thread_ptr last;
+    std::size_t left_behind = 0;
+    {
+        const std::scoped_lock lock{mutex_};
+        last = std::exchange(last_ended_, nullptr);
+        left_behind = given_up_.size();
+    }
+    if (last)
+        last->join();
+    if (left_behind != 0)
+        log(log_kind::other, "pool \"" + name() + "\": " + std::to_string(left_behind) +
+                                 " task(s) did not stop when asked to; left to themselves");
+    joined_->emplace();
+    joined_->complete();
+}
+
+backend_ptr make_dummy_backend(const pool_options& options) {
+    const boost::intrusive_ptr<dummy_backend> made{new dummy_backend{options}};
+    made->start();
+    return made;
+}
+
+} // namespace coproc::detail

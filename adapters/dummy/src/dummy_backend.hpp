@@ -1,0 +1,100 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The pool's work on threads: the dispatcher decides under one lock, and what it decides is put
+// into the threads' mailboxes under the same lock; only what takes long is done behind it.
+//
+// A thread cannot be stopped from outside. One whose task is cancelled or past its timeout is given
+// up: its task has failed, its slot gets a new thread, and it ends by itself when the task returns.
+
+#include <coproc/detail/backend.hpp>
+#include <coproc/detail/dispatcher.hpp>
+#include <timer_service.hpp>
+#include <worker_thread.hpp>
+
+#include <boost/container/small_vector.hpp>
+
+#include <atomic>
+#include <csignal>
+#include <mutex>
+#include <optional>
+#include <system_error>
+#include <vector>
+
+namespace coproc::detail {
+
+class dummy_backend final : public backend {
+public:
+    explicit dummy_backend(const pool_options& options);
+
+    /// Launches the threads.
+    void start();
+
+    void submit(work& w) override;
+    void extend(work& w, std::uint64_t items, bool more_to_come) override;
+    bool cancel(work& w) override;
+    void help(work& w) noexcept override;
+    void close() override;
+    void terminate() override;
+    void abandon_streams_of(std::thread::id consumer) override;
+    [[nodiscard]] bool closed() const override;
+    [[nodiscard]] result_state<void>& joined() noexcept override { return *joined_; }
+    [[nodiscard]] pool_stats stats() const override;
+    [[nodiscard]] std::size_t workers() const noexcept override { return slots_.size(); }
+    [[nodiscard]] bool on_worker_thread() const noexcept override;
+
+    // --- called by the threads --------------------------------------------------------------------
+    [[nodiscard]] const job& initializer() const noexcept { return initializer_; }
+    /// The signals that the thread which made the pool lets through are those of its workers.
+    [[nodiscard]] const sigset_t& signal_mask() const noexcept { return signal_mask_; }
+    void ready(worker_thread& who);
+    void not_ready(worker_thread& who, std::exception_ptr error);
+    void not_launched(worker_thread& who, const std::system_error& error);
+    void done(worker_thread& who, std::uint64_t chunk_id, chunk_outcome outcome,
+              std::chrono::nanoseconds took, steady::time_point now);
+    void ended(worker_thread& who);
+
+private:
+    struct slot {
+        thread_ptr thread;
+        thread_ptr given_up; // the new thread asks it to stop
+    };
+    struct errands;
+
+    dummy_backend(const pool_options& options, const dispatcher_limits& limits);
+
+    template <class Event>
+    void decide(Event&& event);
+    void carry_out(errands& later);
+    static void dismiss(const thread_ptr& who, errands& later);
+    void stop(const effects::target& which, errands& later);
+    void replace(worker_index index, const loss& why);
+    void give_up(const thread_ptr& who);
+    void set_timer();
+    void on_timer();
+    void time_out(worker_index index, steady::time_point now, errands& later);
+    [[nodiscard]] steady::time_point last_patience() const noexcept;
+    void check_joined(errands& later);
+    void publish_joined();
+
+    const job initializer_;
+    sigset_t signal_mask_{};
+
+    mutable std::mutex mutex_;
+    dispatcher dispatcher_;
+    effects effects_; // what the dispatcher has just decided
+    std::vector<slot> slots_;
+    std::size_t threads_ = 0;          // that are there or about to be, but for those given up
+    std::vector<thread_ptr> given_up_; // still in their last task; a join waits for them a little
+    thread_ptr last_ended_;            // the next one to end waits for it
+    bool drained_ = false;
+    bool joined_published_ = false;
+    steady::time_point timer_at_ = steady::time_point::max();
+    std::optional<timer_service::entry> timer_;
+
+    const boost::intrusive_ptr<result_state<void>> joined_{new result_state<void>};
+    std::atomic<int> help_pays_{0};
+};
+
+} // namespace coproc::detail

@@ -1,0 +1,177 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+
+#include <worker_thread.hpp>
+
+#include <dummy_backend.hpp>
+#include <spin.hpp>
+
+#include <coproc/error.hpp>
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+
+namespace coproc::detail {
+
+namespace {
+
+thread_local worker_thread* current_worker = nullptr;
+
+constexpr auto idle_spin = std::chrono::microseconds{20};
+constexpr std::size_t longest_thread_name = 15; // the kernel's limit
+
+std::string name_of(const backend& pool, worker_index slot) {
+    return (pool.name().empty() ? "coproc" : pool.name()) + '-' + std::to_string(slot);
+}
+
+void name_this_thread(const std::string& name) noexcept {
+    // What tells the workers apart is at the end.
+    char text[longest_thread_name + 1] = {};
+    const auto digits = name.size() - name.rfind('-');
+    const auto head = std::min(name.size() - digits, longest_thread_name - digits);
+    name.copy(text, head);
+    name.copy(text + head, digits, name.size() - digits);
+    pthread_setname_np(pthread_self(), text);
+}
+
+} // namespace
+
+worker_thread::worker_thread(boost::intrusive_ptr<dummy_backend> pool, worker_index slot,
+                             thread_ptr predecessor)
+    : pool_{std::move(pool)}, slot_{slot}, name_{name_of(*pool_, slot)},
+      predecessor_{std::move(predecessor)} {}
+
+void worker_thread::launch() {
+    pthread_t id{};
+    intrusive_ptr_add_ref(this); // the thread's own
+    if (const int failed = pthread_create(&id, nullptr, &worker_thread::entry, this)) {
+        intrusive_ptr_release(this);
+        if (const auto predecessor = std::exchange(predecessor_, nullptr))
+            predecessor->request_stop();
+        throw std::system_error{failed, std::system_category(), "pthread_create"};
+    }
+}
+
+void* worker_thread::entry(void* self) noexcept {
+    const thread_ptr me{static_cast<worker_thread*>(self), false};
+    me->main();
+    return nullptr;
+}
+
+worker_thread* worker_thread::current() noexcept { return current_worker; }
+
+void worker_thread::main() noexcept {
+    id_ = pthread_self();
+    current_worker = this;
+    pthread_sigmask(SIG_SETMASK, &pool_->signal_mask(), nullptr);
+    name_this_thread(name_);
+    if (const auto predecessor = std::exchange(predecessor_, nullptr))
+        predecessor->request_stop();
+    if (initialize()) {
+        while (next_chunk())
+            run_chunk();
+    }
+    pool_->ended(*this);
+}
+
+bool worker_thread::initialize() noexcept {
+    try {
+        if (pool_->initializer())
+            pool_->initializer()();
+    } catch (...) {
+        pool_->not_ready(*this, std::make_exception_ptr(bootstrap_error{
+                                    "coproc: the initializer failed in worker \"" + name_ +
+                                    "\":\n" + format_exception(std::current_exception())}));
+        return false;
+    }
+    pool_->ready(*this);
+    return true;
+}
+
+// --- the mailbox ----------------------------------------------------------------------------------
+
+bool worker_thread::post(chunk c) noexcept {
+    mail_ = std::move(c);
+    return state_.exchange(mail, std::memory_order_acq_rel) == asleep;
+}
+
+bool worker_thread::quit() noexcept {
+    return state_.exchange(quitting, std::memory_order_acq_rel) == asleep;
+}
+
+chunk worker_thread::take_back() noexcept {
+    std::uint32_t expected = mail;
+    if (!state_.compare_exchange_strong(expected, awake, std::memory_order_acq_rel))
+        return {};
+    return std::exchange(mail_, {});
+}
+
+bool worker_thread::next_chunk() noexcept {
+    for (;;) {
+        std::uint32_t seen = state_.load(std::memory_order_acquire);
+        if (seen == quitting)
+            return false;
+        if (seen == mail) {
+            if (!state_.compare_exchange_strong(seen, awake, std::memory_order_acq_rel))
+                continue;
+            chunk_ = std::exchange(mail_, {});
+            return true;
+        }
+        last_end_ = {};
+        if (spin_for(idle_spin,
+                     [this] { return state_.load(std::memory_order_relaxed) != awake; }))
+            continue;
+        seen = awake;
+        if (state_.compare_exchange_strong(seen, asleep, std::memory_order_acq_rel))
+            state_.wait(asleep, std::memory_order_relaxed);
+    }
+}
+
+// --- running --------------------------------------------------------------------------------------
+
+void worker_thread::run_chunk() noexcept {
+    work& w = *chunk_.of;
+    label = w.settings().label_text();
+    attempt = chunk_.attempt;
+    timed_ = w.settings().timeout.count() > 0;
+    // One look at the clock serves as the end of a chunk and the beginning of the next.
+    const auto began = last_end_ != steady::time_point{} ? last_end_ : steady::now();
+    chunk_outcome outcome;
+    {
+        const running_task::scope running{*this};
+        outcome = w.run(chunk_, *this);
+    }
+    if (timed_)
+        item_began_.store(0, std::memory_order_release);
+    last_end_ = steady::now();
+    pool_->done(*this, chunk_.id, std::move(outcome), last_end_ - began, last_end_);
+    label = {};
+    chunk_.of.reset();
+}
+
+bool worker_thread::begin_item(std::uint32_t index) noexcept {
+    if (given_up_.load(std::memory_order_relaxed))
+        return false;
+    if (timed_) {
+        item_began_.store(0, std::memory_order_release); // nobody takes the new index for the old item
+        item_.store(index, std::memory_order_release);
+        item_began_.store(steady::now().time_since_epoch().count(), std::memory_order_release);
+    }
+    return true;
+}
+
+std::optional<worker_thread::item> worker_thread::current_item() const noexcept {
+    const auto began = item_began_.load(std::memory_order_acquire);
+    const auto index = item_.load(std::memory_order_acquire);
+    if (began == 0 || item_began_.load(std::memory_order_acquire) != began)
+        return {}; // one begins at this moment
+    return item{index, steady::time_point{steady::duration{began}}};
+}
+
+void worker_thread::report_progress(std::uint64_t done, std::uint64_t total) {
+    if (!given_up_.load(std::memory_order_relaxed))
+        chunk_.of->core().report_progress(done, total);
+}
+
+} // namespace coproc::detail
