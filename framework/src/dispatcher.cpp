@@ -576,6 +576,8 @@ void dispatcher::check_drained(effects& out) {
     if (!closed_ || drained_ || open_works_ != 0) return;
     drained_ = true;
     out.drained = true;
+    to_restart_.clear();
+    restart_check_ = steal_check_ = time_point::max();
 }
 
 void dispatcher::fail_everything(const std::exception_ptr& error, failure_kind kind, bool also_running, effects& out) {
@@ -617,8 +619,9 @@ pool_stats dispatcher::stats() const noexcept {
     pool_stats s = counts_;
     std::uint64_t handed_out = 0;
     for (const worker& wk : workers_) {
-        if (wk.state == life::idle || wk.state == life::busy) ++s.workers;
-        if (wk.state == life::idle) ++s.idle;
+        const bool on_duty = !drained_; // then they are on their way out
+        if (on_duty && (wk.state == life::idle || wk.state == life::busy)) ++s.workers;
+        if (on_duty && wk.state == life::idle) ++s.idle;
         for (const flight& f : wk.inflight)
             if (f.what.of) handed_out += f.what.count;
         if (!wk.inflight.empty() && wk.inflight.front().what.of) ++s.running;
