@@ -159,15 +159,23 @@ bool unwrap(std::string& name, std::string_view wrapper) {
 
 } // namespace
 
+std::string unwrapped_type_name(const std::type_info& type) {
+    std::string name = demangle(type.name());
+    unwrap(name, "coproc::detail::with_cause<");
+    if (!unwrap(name, "coproc::detail::worded<")) unwrap(name, "coproc::detail::failed<");
+    if (!unwrap(name, "std::_Nested_exception<")) unwrap(name, "std::__1::__nested<");
+    if (name == "std::__ios_failure" || name == "std::ios_base::failure[abi:cxx11]" || name == "std::__1::ios_base::failure")
+        return "std::ios_base::failure";
+    // The inline namespaces of the library's versions are nobody's concern.
+    for (const std::string_view inlined : {"__cxx11::", "__1::", "_V2::"})
+        if (const auto at = name.find(inlined); name.starts_with("std::") && at != std::string::npos) name.erase(at, inlined.size());
+    return name;
+}
+
 std::string current_exception_type_name() {
     const std::type_info* type = abi::__cxa_current_exception_type();
     if (type == nullptr) return "an unknown exception";
-    std::string name = demangle(type->name());
-    unwrap(name, "coproc::detail::with_cause<");
-    unwrap(name, "coproc::detail::failed<");
-    if (!unwrap(name, "std::_Nested_exception<")) unwrap(name, "std::__1::__nested<");
-    if (name == "std::__ios_failure" || name == "std::ios_base::failure[abi:cxx11]") name = "std::ios_base::failure";
-    if (name == "std::filesystem::__cxx11::filesystem_error") name = "std::filesystem::filesystem_error";
+    std::string name = unwrapped_type_name(*type);
     if (name == "coproc::remote_error") {
         try {
             throw;

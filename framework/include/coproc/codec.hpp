@@ -37,7 +37,8 @@ using travel_t = detail::travel_type_t<T>;
 
 /// How T is encoded. Specialise it, with these three functions, for a type whose state is more than its members
 /// say: `size` announces exactly what `encode` will write, `decode` reads as much and throws what it likes.
-/// All three may run on any thread.
+/// All three may run on any thread. A class template names the types it contains in
+/// `using parts = coproc::detail::types<...>`, so that it is sendable when they are.
 template <class T>
 struct codec {
     static constexpr bool is_built_in = true; // absent in a specialisation

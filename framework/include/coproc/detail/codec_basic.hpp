@@ -159,7 +159,18 @@ struct codec_for<T, kind::method> : varying<17> {
 // --- classes with a codec of their own ------------------------------------------------------------
 
 template <class T>
+struct parts_of_custom {
+    using type = types<>;
+};
+template <class T>
+    requires requires { typename codec<T>::parts; }
+struct parts_of_custom<T> {
+    using type = typename codec<T>::parts;
+};
+
+template <class T>
 struct codec_for<T, kind::custom> : varying<0> {
+    using parts = typename parts_of_custom<T>::type;
     static void size(sizer& s, const T& value) { codec<T>::size(s, value); }
     static void encode(writer& w, const T& value) { codec<T>::encode(w, value); }
     static T decode(reader& r) { return codec<T>::decode(r); }

@@ -87,6 +87,11 @@ struct travel_type<std::vector<bool>::reference> {
     using type = bool;
 };
 
+template <class T>
+struct travel {
+    using type = travel_type_t<T>;
+};
+
 /// Converts to the type that travels; a value that is of that type already is passed on.
 template <class T>
 travel_type_t<T> to_travel(T&& value) {
@@ -94,7 +99,7 @@ travel_type_t<T> to_travel(T&& value) {
     using source = std::decay_t<T>;
     if constexpr (std::is_same_v<target, source>) {
         return static_cast<T&&>(value);
-    } else if constexpr (std::is_pointer_v<source>) {
+    } else if constexpr (std::is_pointer_v<std::remove_reference_t<T>>) {
         if (value == nullptr) throw serialization_error{"coproc: a null pointer was given where a string was expected"};
         return target(value);
     } else if constexpr (std::is_constructible_v<target, T> && !borrowing<source>) {
