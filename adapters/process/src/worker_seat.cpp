@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include <coproc/detail/exception_codec.hpp>
-#include <coproc/detail/function_id.hpp>
 #include <os/eventfd.hpp>
+#include <src/call_preamble.hpp>
 #include <src/process_backend.hpp>
 #include <src/reactor.hpp>
 #include <src/worker_seat.hpp>
@@ -19,8 +19,6 @@ namespace {
 // So much is taken off the channel before the news is passed on: a worker must not wait for its next task while a
 // long list of replies is read.
 constexpr std::size_t news_limit = 64;
-
-const void* address_of(invoker f) noexcept { return reinterpret_cast<const void*>(f); }
 
 } // namespace
 
@@ -81,27 +79,17 @@ void worker_seat::send(const chunk& c, bool want_rss) {
     if (left_) return;
     teach();
     const work& w = *c.of;
-    const auto label = w.settings().label_text();
-    std::uint32_t flags = want_rss ? call_flag::want_rss : 0;
-    if (!label.empty()) flags |= call_flag::labelled;
-    if (c.attempt > 1) flags |= call_flag::retried;
+    const call_preamble preamble{w.remote(), c.attempt, w.settings().label_text()};
+    std::uint32_t flags = preamble.flags();
+    if (want_rss) flags |= call_flag::want_rss;
     if (w.settings().timeout.count() > 0) flags |= call_flag::timed;
-
-    const void* invoke = address_of(w.remote());
     sizer s;
-    if (!label.empty()) s.bytes(sizeof(std::uint64_t) + label.size());
-    if (c.attempt > 1) s.bytes(sizeof(std::uint32_t));
-    size_function(s, invoke);
+    preamble.size(s);
     w.size(c, s);
     auto& channel = process_->channel();
     writer& out = channel.begin(message_kind::call, c.id, flags, s.size());
     try {
-        if (!label.empty()) {
-            out.raw(static_cast<std::uint64_t>(label.size()));
-            out.bytes(label.data(), label.size());
-        }
-        if (c.attempt > 1) out.raw(c.attempt);
-        encode_function(out, invoke);
+        preamble.encode(out);
         w.encode(c, out);
         if (out.room() != 0) throw serialization_error{"coproc: a value shrank while it was being encoded (is another thread writing to it?)"};
     } catch (...) {
@@ -207,9 +195,8 @@ void worker_seat::hear(incoming& message, worker_news& news) {
     }
     case message_kind::progress: {
         reader payload = message.payload();
-        const auto done = payload.raw<std::uint64_t>();
-        const auto total = payload.raw<std::uint64_t>();
-        if (!at->what.of->many()) at->what.of->core().report_progress(done, total);
+        const auto report = payload.raw<progress_report>();
+        if (!at->what.of->many()) at->what.of->core().report_progress(report.done, report.total);
         break;
     }
     default: throw channel_corrupt{"coproc: a worker sent a message that only its parent sends"};

@@ -99,11 +99,6 @@ public:
 protected:
     [[nodiscard]] const detail::backend_ptr& backend() const noexcept { return backend_; }
 
-private:
-    friend class detail::pool_calls<pool, detail::sendable_policy>;
-    const detail::backend_ptr& backend_of_calls() const noexcept { return backend_; }
-    static task_options options_of_calls() noexcept { return {}; }
-
     template <std::integral N>
     static pool_options counted(N workers) {
         pool_options options;
@@ -112,6 +107,12 @@ private:
                               : detail::worker_count(std::numeric_limits<std::intmax_t>::max());
         return options;
     }
+
+private:
+    friend class detail::pool_calls<pool, detail::sendable_policy>;
+    const detail::backend_ptr& backend_of_calls() const noexcept { return backend_; }
+    static task_options options_of_calls() noexcept { return {}; }
+
     detail::state_ptr<void> join_state();
     void prepare_join();
 

@@ -1,0 +1,26 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Everything. One header per facility exists for those who want less.
+
+#include <coproc/async_result.hpp>
+#include <coproc/bind_front.hpp>
+#include <coproc/codec.hpp>
+#include <coproc/cpu_count.hpp>
+#include <coproc/dummy.hpp>
+#include <coproc/duration.hpp>
+#include <coproc/error.hpp>
+#include <coproc/job.hpp>
+#include <coproc/log.hpp>
+#include <coproc/pool.hpp>
+#include <coproc/pool_options.hpp>
+#include <coproc/pool_stats.hpp>
+#include <coproc/ranges.hpp>
+#include <coproc/register_exception.hpp>
+#include <coproc/runtime.hpp>
+#include <coproc/start_method.hpp>
+#include <coproc/stream.hpp>
+#include <coproc/task_options.hpp>
+#include <coproc/this_task.hpp>
+#include <coproc/when_all.hpp>
