@@ -143,12 +143,12 @@ struct codec_for<std::variant<A...>, kind::variant> : varying<2, A...> {
     using value_type = std::variant<A...>;
 
     static void size(sizer& s, const value_type& value) {
-        s.bytes(2);
-        if (!value.valueless_by_exception()) std::visit([&s](const auto& x) { detail::size(s, x); }, value);
-    }
-    static void encode(writer& w, const value_type& value) {
         if (value.valueless_by_exception())
             throw serialization_error{"coproc: a variant that is valueless by exception cannot be sent"};
+        s.bytes(2);
+        std::visit([&s](const auto& x) { detail::size(s, x); }, value);
+    }
+    static void encode(writer& w, const value_type& value) {
         w.raw(static_cast<std::uint16_t>(value.index()));
         std::visit([&w](const auto& x) { detail::encode(w, x); }, value);
     }

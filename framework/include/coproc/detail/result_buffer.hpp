@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <span>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -113,6 +114,41 @@ public:
 
 private:
     result_buffer<R> results_;
+};
+
+/// Those that can fail only while they are sized are encoded straight into the reply.
+template <class R>
+    requires(fixed_size<R> == variable && encodes_surely<R>)
+class encoded_results<R> {
+public:
+    encoded_results(result_buffer<R>&& results, call_context& call, std::exception_ptr& error) : results_{std::move(results)} {
+        for (; count_ != results_.size(); ++count_) {
+            call.begin_item(count_); // a crash in here is this item's
+            try {
+                sizer s;
+                size_element<R>(s, results_.data()[count_]);
+                size_ += s.size();
+            } catch (...) {
+                error = std::current_exception();
+                break;
+            }
+        }
+    }
+    [[nodiscard]] std::uint32_t count() const noexcept { return count_; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] std::size_t descriptors() const noexcept { return 0; }
+    void keep_owners(call_context&) noexcept {}
+    void write(writer& w, call_context& call) {
+        for (std::uint32_t i = 0; i != count_; ++i) {
+            call.begin_item(i);
+            encode_element<R>(w, results_.data()[i]);
+        }
+    }
+
+private:
+    result_buffer<R> results_;
+    std::uint32_t count_ = 0;
+    std::size_t size_ = 0;
 };
 
 /// Others are encoded beforehand, one by one: into memory of our own, since the reply's is claimed but once.

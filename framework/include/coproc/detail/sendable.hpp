@@ -125,6 +125,37 @@ struct judge<T, Seen> : verdict<refusal::none, void> {};
 template <class T>
 using judgement = judge<std::remove_cv_t<T>, seen<>>;
 
+// --- whether encoding can fail once the size is known ---------------------------------------------
+
+template <class T, class Seen>
+struct sure;
+
+template <class Parts, class Seen>
+inline constexpr bool all_sure = false;
+template <class... T, class Seen>
+inline constexpr bool all_sure<types<T...>, Seen> = (sure<std::remove_cv_t<T>, Seen>::value && ...);
+
+template <class T, class Seen>
+struct sure {
+    static constexpr bool value = all_sure<typename codec_for<T>::parts, decltype(with<T>(Seen{}))>;
+};
+
+template <class T, class Seen>
+    requires(kind_of<T> == kind::custom || kind_of<T> == kind::none)
+struct sure<T, Seen> {
+    static constexpr bool value = false;
+};
+
+template <class T, class Seen>
+    requires(is_seen<T, Seen> && kind_of<T> != kind::custom && kind_of<T> != kind::none)
+struct sure<T, Seen> {
+    static constexpr bool value = true;
+};
+
+/// A codec of a user's or of a handle may throw whenever it likes, ours only while they count.
+template <class T>
+inline constexpr bool encodes_surely = sure<std::remove_cv_t<T>, seen<>>::value;
+
 // --- what is said about it ------------------------------------------------------------------------
 
 /// Culprit is the part of the value that cannot be sent; it shows in the compiler's notes.
