@@ -164,7 +164,7 @@ void dispatcher::returned(worker_index index, std::uint64_t chunk_id, time_point
         settle_if_done(*c.of, out);
     }
     top_up(now, out);
-    if (workers_[index].inflight.empty()) refill(index, now, out);
+    refill(index, now, out);
     check_drained(out);
 }
 
@@ -190,6 +190,7 @@ void dispatcher::lost(worker_index index, const loss& what, time_point now, effe
             const auto attempt = c.count == 1 ? c.attempt : 1;
             if (what.may_retry && attempt <= w.settings_.retries) {
                 ++counts_.retried;
+                if (!w.many()) w.queue_deadline_ = time_point::max(); // it did start in time
                 give_back(c, item, 1, attempt + 1);
             } else {
                 fail_item(w, c.first + item, what.error, what.kind);
@@ -384,6 +385,13 @@ void dispatcher::give_back(const chunk& c, std::uint32_t from, std::uint32_t cou
     if (!w.queued_) wait_in_queue(w, true);
 }
 
+std::uint64_t dispatcher::first_waiting(const work& w) noexcept {
+    auto first = w.next_;
+    if (w.returned_)
+        for (const auto& r : *w.returned_) first = std::min(first, r.first);
+    return first;
+}
+
 void dispatcher::wait_in_queue(work& w, bool at_front) {
     if (at_front)
         queue_.push_front(w);
@@ -523,7 +531,7 @@ dispatcher::time_point dispatcher::next_deadline() const noexcept {
 void dispatcher::expire(time_point now, effects& out) {
     while (!queue_deadlines_.empty() && queue_deadlines_.begin()->first <= now) {
         const work_ptr w{queue_deadlines_.begin()->second};
-        const auto index = w->returned_ && !w->returned_->empty() ? w->returned_->back().first : w->next_;
+        const auto index = first_waiting(*w);
         failure_info where;
         where.index = w->many() ? index : 0;
         where.label = w->settings_.label_text();
@@ -583,13 +591,21 @@ void dispatcher::check_drained(effects& out) {
 void dispatcher::fail_everything(const std::exception_ptr& error, failure_kind kind, bool also_running, effects& out) {
     while (work* w = queue_.front()) {
         const work_ptr alive{w};
-        fail_item(*w, w->returned_ && !w->returned_->empty() ? 0 : w->next_, error, kind);
+        if (also_running) {
+            cancel(*w, error, kind, out);
+            continue;
+        }
+        fail_item(*w, first_waiting(*w), error, kind);
         leave_queue(*w);
         settle_if_done(*w, out);
     }
     while (!unfinished_streams_.empty()) {
-        work& w = **unfinished_streams_.begin();
-        fail_item(w, w.end_, error, kind); // takes it off the list
+        work& w = **unfinished_streams_.begin(); // failing takes it off the list
+        if (also_running) {
+            cancel(w, error, kind, out);
+            continue;
+        }
+        fail_item(w, w.end_, error, kind);
         settle_if_done(w, out);
     }
     if (!also_running) return;

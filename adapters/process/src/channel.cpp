@@ -469,7 +469,7 @@ std::optional<crash_report> endpoint::crash() const {
     const std::size_t modules =
         std::min<std::size_t>(area.modules.load(std::memory_order_acquire), crash_area::max_modules);
     for (std::size_t i = 0; i != frames; ++i) {
-        backtrace_frame frame{"", area.frame_at[i].offset};
+        backtrace_frame frame{"?", area.frame_at[i].offset};
         const std::uint32_t module = area.frame_at[i].module;
         if (module < modules) {
             const std::uint32_t at = area.path_at[module];

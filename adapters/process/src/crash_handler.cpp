@@ -100,8 +100,7 @@ void on_crash(int signal, siginfo_t* info, void* context) {
     if (info->si_code <= 0 || signal == SIGTRAP) ::syscall(SYS_tgkill, ::getpid(), self, signal);
 }
 
-int note_module(dl_phdr_info* info, std::size_t, void* seen) {
-    auto& already = *static_cast<std::uint32_t*>(seen);
+int note_module(dl_phdr_info* info, std::size_t, void*) {
     std::uintptr_t begin = ~std::uintptr_t{0};
     std::uintptr_t end = 0;
     for (int i = 0; i != info->dlpi_phnum; ++i) {
@@ -112,13 +111,8 @@ int note_module(dl_phdr_info* info, std::size_t, void* seen) {
     }
     for (std::uint32_t i = 0; i != range_count; ++i)
         if (ranges[i].begin == begin && ranges[i].end == end) return 0;
-    char program[4096];
-    const char* path = info->dlpi_name;
-    if (already++ == 0 && (path == nullptr || *path == 0)) { // the program itself comes first and has no name
-        const ssize_t length = ::readlink("/proc/self/exe", program, sizeof program - 1);
-        program[length < 0 ? 0 : length] = 0;
-        path = program;
-    }
+    // The program itself comes first and has no name; that is its name in frames, too.
+    const char* const path = info->dlpi_name != nullptr ? info->dlpi_name : "";
     const std::size_t length = std::strlen(path);
     crash_area& area = *area_of_process;
     if (range_count == crash_area::max_modules || path_end + length + 1 > crash_area::path_bytes) return 1;
@@ -143,8 +137,7 @@ void refresh_crash_modules() noexcept {
         &loaded);
     if (loaded == modules_seen) return;
     modules_seen = loaded;
-    std::uint32_t seen = range_count;
-    ::dl_iterate_phdr(note_module, &seen);
+    ::dl_iterate_phdr(note_module, nullptr);
 }
 
 void install_crash_handler(crash_area& area) {

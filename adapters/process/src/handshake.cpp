@@ -71,19 +71,23 @@ handshake::state handshake::on_message(incoming& message) {
 }
 
 void handshake::send_setup() {
-    // The registry only grows: what is registered between the two passes goes with the next task.
-    const auto known = exception_registry::snapshot();
     const job_state* const initial = initializer_ != nullptr ? initializer_->state() : nullptr;
     try {
+        sizer catchers;
+        exception_registry::size(catchers, 0);
         sizer s;
-        exception_registry::size(s, known);
-        s.bytes(1);
+        s.bytes(sizeof(std::uint64_t) + catchers.size() + 1);
         if (initial != nullptr) {
             size_function(s, reinterpret_cast<const void*>(initial->remote()));
             initial->size(s);
         }
         channel_.send(message_kind::setup, 0, 0, s.size(), [&](writer& w) {
-            exception_registry::encode(w, known);
+            // Their length goes first: whoever learns reads to the end. More may have been registered meanwhile.
+            std::vector<std::byte> known(catchers.size());
+            writer own{known};
+            exception_registry::encode(own, 0);
+            w.raw(static_cast<std::uint64_t>(known.size()));
+            w.bytes(known.data(), known.size());
             w.raw(static_cast<std::uint8_t>(initial != nullptr));
             if (initial != nullptr) {
                 encode_function(w, reinterpret_cast<const void*>(initial->remote()));

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coproc authors
 // SPDX-License-Identifier: BSL-1.0
 
+#include <coproc/detail/backtrace.hpp>
 #include <coproc/detail/exception_codec.hpp>
 #include <coproc/detail/function_id.hpp>
 #include <coproc/detail/invoker.hpp>
@@ -136,7 +137,9 @@ bool worker_loop::set_up() {
     if (message.kind != message_kind::setup) return false; // retired before it began
     try {
         reader in = message.payload();
-        exception_registry::learn(in);
+        const std::size_t catchers = in.count(1);
+        reader known{{in.bytes(catchers), catchers}};
+        exception_registry::learn(known);
         if (in.raw<std::uint8_t>() != 0) {
             const auto function = reinterpret_cast<invoker>(decode_function(in));
             refresh_crash_modules();
@@ -169,6 +172,7 @@ void worker_loop::serve(incoming& message) {
         call.label = preamble.label;
         call.attempt = preamble.attempt;
         const running_task::scope scope{call};
+        trace_throws(true);
         preamble.function(call);
         call.send_reply(facts());
     } catch (...) {

@@ -80,7 +80,7 @@ void run_worker(worker_start start) noexcept {
     try {
         set_process_title(start.name, forked);
         watch_parent(start.channel.socket.get(), start.parent.get());
-        start.parent.release(); // the watcher's, as the socket is, until the process ends
+        static_cast<void>(start.parent.release()); // the watcher's, as the socket is, until the process ends
         if (forked) limit_omp_threads(start.omp_threads);
         buffer_by_line();
         std::signal(SIGPIPE, SIG_DFL);

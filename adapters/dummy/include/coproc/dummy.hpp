@@ -4,7 +4,10 @@
 
 // The vocabulary of coproc on threads: `namespace mp = coproc;` -> `namespace mp = coproc::dummy;`.
 
+#include <coproc/bind_front.hpp>
+#include <coproc/cpu_count.hpp>
 #include <coproc/dummy/pool.hpp>
+#include <coproc/runtime.hpp>
 #include <coproc/this_task.hpp>
 #include <coproc/when_all.hpp>
 

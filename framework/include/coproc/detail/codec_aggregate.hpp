@@ -82,12 +82,17 @@ consteval bool has_array() {
 }
 #endif
 
-enum class shape { plain, has_base, has_array };
+/// A member that is a reference can neither be assigned nor left out. (PFR does not tell it from its object.)
+template <class T>
+inline constexpr bool has_reference = !std::is_move_assignable_v<T> && !requires { T{}; };
+
+enum class shape { plain, has_base, has_array, has_reference };
 
 template <class T>
 consteval shape find_shape() {
     if constexpr (has_base<T>()) return shape::has_base;
     else if constexpr (has_array<T>()) return shape::has_array;
+    else if constexpr (has_reference<T>) return shape::has_reference;
     else return shape::plain;
 }
 

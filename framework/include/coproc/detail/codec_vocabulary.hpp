@@ -30,7 +30,7 @@ struct product_codec {
     static void put(std::byte* to, const T& value) {
         std::apply([&to](const M&... x) { (next_put(to, x), ...); }, value);
     }
-    static T get(const std::byte* from) { return T{next_get<std::remove_cv_t<M>>(from)...}; }
+    static T get([[maybe_unused]] const std::byte* from) { return T{next_get<std::remove_cv_t<M>>(from)...}; }
 
     static void size(sizer& s, const T& value) {
         std::apply([&s](const M&... x) { (detail::size(s, x), ...); }, value);

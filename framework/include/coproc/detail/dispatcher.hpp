@@ -163,6 +163,7 @@ private:
     void drop_waiting(work& w, std::uint64_t from) noexcept;
     void settle_if_done(work& w, effects& out);
     void settle(work& w, effects& out);
+    [[nodiscard]] static std::uint64_t first_waiting(const work& w) noexcept;
     void wait_in_queue(work& w, bool at_front);
     void leave_queue(work& w) noexcept;
     [[nodiscard]] flight remove_flight(worker_index index, std::size_t position, time_point now);

@@ -34,7 +34,7 @@ public:
         if constexpr (Policy::template accepts<function, typename Policy::template argument<Args>...>) {
             using R = typename Policy::template result<function, typename Policy::template argument<Args>...>;
             using work_type = call_work<Policy::remote, function, R, typename Policy::template argument<Args>...>;
-            return submit<R>(new work_type{backend(), settings(), std::forward<F>(f), convert<Args>(std::forward<Args>(args))...});
+            return submit<R>(new work_type{target(), settings(), std::forward<F>(f), convert<Args>(std::forward<Args>(args))...});
         } else {
             Policy::template complain<function, typename Policy::template argument<Args>...>();
             return async_result<void>{};
@@ -120,9 +120,9 @@ public:
     }
 
 private:
-    [[nodiscard]] const backend_ptr& backend() const { return static_cast<const Derived&>(*this).backend_of_calls(); }
+    [[nodiscard]] const backend_ptr& target() const { return static_cast<const Derived&>(*this).backend_of_calls(); }
     [[nodiscard]] work_settings settings() const {
-        return work_settings{static_cast<const Derived&>(*this).options_of_calls(), backend()->defaults()};
+        return work_settings{static_cast<const Derived&>(*this).options_of_calls(), target()->defaults()};
     }
 
     template <class T>
@@ -136,7 +136,7 @@ private:
     template <class R, class Work>
     async_result<R> submit(Work* fresh) {
         state_ptr<R> state{fresh};
-        backend()->submit(*fresh);
+        target()->submit(*fresh);
         return async_result<R>{std::move(state)};
     }
 
@@ -158,7 +158,7 @@ private:
                 inputs.push_back(to_travel(sequence_value_t<Range>(*at)));
         }
         using work_type = map_work<Policy::remote, Star, std::decay_t<F>, R, Item>;
-        return submit<map_value_t<R>>(new work_type{backend(), settings(), std::forward<F>(f), std::move(inputs)});
+        return submit<map_value_t<R>>(new work_type{target(), settings(), std::forward<F>(f), std::move(inputs)});
     }
 
     template <bool Ordered, class F, class Range>
@@ -170,7 +170,7 @@ private:
             constexpr bool refer = std::is_lvalue_reference_v<Range> && !std::ranges::view<std::remove_cvref_t<Range>>;
             using input = sequence_input<std::conditional_t<refer, Range, std::remove_cvref_t<Range>>, item>;
             using work_type = imap_work<Policy::remote, Ordered, function, typename Policy::template result<function, item>, input>;
-            auto* fresh = new work_type{backend(), settings(), std::forward<F>(f), input{std::forward<Range>(range)}};
+            auto* fresh = new work_type{target(), settings(), std::forward<F>(f), input{std::forward<Range>(range)}};
             state_ptr<void> alive{fresh};
             fresh->start();
             using value = typename work_type::value_type;

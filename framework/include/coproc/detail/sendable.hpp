@@ -19,7 +19,6 @@ enum class refusal {
     view,
     base_class,
     array_member,
-    too_many_fields,
     polymorphic,
     comparator,
     inherited_members,
@@ -93,6 +92,7 @@ consteval refusal own_refusal() {
     } else if constexpr (k == kind::aggregate) {
         if constexpr (shape_of<T> == shape::has_base) return refusal::base_class;
         else if constexpr (shape_of<T> == shape::has_array) return refusal::array_member;
+        else if constexpr (shape_of<T> == shape::has_reference) return refusal::reference;
         else return refusal::none;
     } else if constexpr (k == kind::pointer) {
         using object = typename T::element_type;
@@ -172,8 +172,6 @@ consteval void refuse() {
                   "coproc: an aggregate with a base class cannot be taken apart: give it `auto members() { return std::tie(...); }`");
     static_assert(Why != refusal::array_member,
                   "coproc: an aggregate with a C array cannot be taken apart: use std::array, or give it `auto members() { return std::tie(...); }`");
-    static_assert(Why != refusal::too_many_fields,
-                  "coproc: an aggregate of more than 100 members cannot be taken apart: give it `auto members() { return std::tie(...); }`");
     static_assert(Why != refusal::polymorphic,
                   "coproc: an owning pointer to a polymorphic class would arrive without its derived part: make the class final, or use a std::variant");
     static_assert(Why != refusal::comparator,

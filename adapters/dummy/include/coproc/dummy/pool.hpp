@@ -35,12 +35,12 @@ public:
     using calls::starmap_async;
 
     [[nodiscard]] detail::pool_view<detail::any_policy> with(task_options options) const {
-        return {backend(), options};
+        return {coproc::pool::backend(), options};
     }
 
 private:
     friend class detail::pool_calls<pool, detail::any_policy>;
-    const detail::backend_ptr& backend_of_calls() const noexcept { return backend(); }
+    const detail::backend_ptr& backend_of_calls() const noexcept { return coproc::pool::backend(); }
     static task_options options_of_calls() noexcept { return {}; }
 
     static pool_options on_threads(pool_options options) {
