@@ -21,8 +21,7 @@ void forget_in_child() { the_service.store(nullptr, std::memory_order_relaxed); 
 
 timer_service& timer_service::instance() {
     auto* service = the_service.load(std::memory_order_acquire);
-    if (service != nullptr)
-        return *service;
+    if (service != nullptr) return *service;
     static const int at_fork = pthread_atfork(nullptr, nullptr, forget_in_child);
     static_cast<void>(at_fork);
     auto* fresh = new timer_service;
@@ -42,8 +41,7 @@ timer_service::entry timer_service::call_at(time_point when, std::function<void(
     start_thread();
     const entry added{when, ++last_};
     const auto at = entries_.emplace(added, std::move(callback)).first;
-    if (at == entries_.begin())
-        changed_.notify_one();
+    if (at == entries_.begin()) changed_.notify_one();
     return added;
 }
 
@@ -51,15 +49,13 @@ void timer_service::cancel(const entry& which) {
     std::function<void()> dropped; // destroyed without the lock: what it holds may use the service
     const std::scoped_lock lock{mutex_};
     const auto at = entries_.find(which);
-    if (at == entries_.end())
-        return;
+    if (at == entries_.end()) return;
     dropped = std::move(at->second);
     entries_.erase(at);
 }
 
 void timer_service::start_thread() {
-    if (running_)
-        return;
+    if (running_) return;
     // Signals are for the program's own threads.
     sigset_t all;
     sigset_t before;

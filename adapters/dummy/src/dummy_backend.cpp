@@ -3,13 +3,12 @@
 
 #include <dummy_backend.hpp>
 
-#include <spin.hpp>
-
 #include <coproc/cpu_count.hpp>
 #include <coproc/error.hpp>
 #include <coproc/log.hpp>
 
 #include <algorithm>
+#include <spin.hpp>
 #include <system_error>
 #include <unistd.h>
 #include <utility>
@@ -77,7 +76,9 @@ dummy_backend::dummy_backend(const pool_options& options)
     : dummy_backend{options, limits_from(options)} {}
 
 dummy_backend::dummy_backend(const pool_options& options, const dispatcher_limits& limits)
-    : backend{options}, initializer_{options.initializer}, dispatcher_{limits},
+    : backend{options},
+      initializer_{options.initializer},
+      dispatcher_{limits},
       slots_(limits.workers) {
     pthread_sigmask(SIG_SETMASK, nullptr, &signal_mask_);
 }
@@ -102,10 +103,10 @@ void dummy_backend::start() {
 
 void dummy_backend::submit(work& w) {
     decide([&](errands&) {
-        if (!dispatcher_.accepts())
-            throw pool_closed_error{};
+        if (!dispatcher_.accepts()) throw pool_closed_error{};
         // The time matters only if one can run out: the clock costs as much as the rest.
-        const bool timed = w.settings().timeout.count() > 0 || w.settings().queue_timeout.count() > 0;
+        const bool timed =
+            w.settings().timeout.count() > 0 || w.settings().queue_timeout.count() > 0;
         dispatcher_.submit(w, timed ? steady::now() : steady::time_point{}, effects_);
     });
 }
@@ -128,8 +129,7 @@ void dummy_backend::help(work& w) noexcept {
     // vain, and the next ones are left out.
     constexpr int most = 8;
     constexpr int rest = -64;
-    if (w.worker_hint() < 0)
-        return;
+    if (w.worker_hint() < 0) return;
     const int pays = help_pays_.load(std::memory_order_relaxed);
     if (pays < 0) {
         help_pays_.store(pays + 1, std::memory_order_relaxed);
@@ -194,8 +194,7 @@ void dummy_backend::ready(worker_thread& who) {
 void dummy_backend::not_ready(worker_thread& who, std::exception_ptr error) {
     decide([&](errands&) {
         auto& mine = slots_[who.slot()];
-        if (mine.thread.get() != &who)
-            return;
+        if (mine.thread.get() != &who) return;
         mine.thread = nullptr;
         dispatcher_.start_failed(who.slot(), std::move(error), false, steady::now(), effects_);
     });
@@ -203,8 +202,7 @@ void dummy_backend::not_ready(worker_thread& who, std::exception_ptr error) {
 
 void dummy_backend::not_launched(worker_thread& who, const std::system_error& error) {
     decide([&](errands&) {
-        if (!who.given_up())
-            --threads_;
+        if (!who.given_up()) --threads_;
         std::erase(given_up_, thread_ptr{&who});
     });
     not_ready(who, std::make_exception_ptr(bootstrap_error{
@@ -229,10 +227,8 @@ void dummy_backend::ended(worker_thread& who) {
     errands later;
     {
         const std::scoped_lock lock{mutex_};
-        if (slots_[who.slot()].thread.get() == &who)
-            slots_[who.slot()].thread = nullptr;
-        if (!who.given_up())
-            --threads_;
+        if (slots_[who.slot()].thread.get() == &who) slots_[who.slot()].thread = nullptr;
+        if (!who.given_up()) --threads_;
         std::erase(given_up_, thread_ptr{&who});
         if (joined_published_)
             pthread_detach(pthread_self());
@@ -240,8 +236,7 @@ void dummy_backend::ended(worker_thread& who) {
             former = std::exchange(last_ended_, thread_ptr{&who});
         check_joined(later);
     }
-    if (former)
-        former->join();
+    if (former) former->join();
     later.run(*this);
 }
 
@@ -251,8 +246,7 @@ void dummy_backend::carry_out(errands& later) {
     for (;;) {
         for (auto& each : effects_.assign) {
             auto& to = slots_[each.worker].thread;
-            if (to->post(std::move(each.what)))
-                later.wake.push_back(to);
+            if (to->post(std::move(each.what))) later.wake.push_back(to);
         }
         effects_.assign.clear();
         for (const auto index : effects_.retire) {
@@ -267,8 +261,7 @@ void dummy_backend::carry_out(errands& later) {
             later.launch.push_back(s.thread);
         }
         effects_.start.clear();
-        if (effects_.stop.empty())
-            break;
+        if (effects_.stop.empty()) break;
         for (const auto& which : std::exchange(effects_.stop, {}))
             stop(which, later);
     }
@@ -285,8 +278,7 @@ void dummy_backend::carry_out(errands& later) {
 }
 
 void dummy_backend::dismiss(const thread_ptr& who, errands& later) {
-    if (who && who->quit())
-        later.wake.push_back(who);
+    if (who && who->quit()) later.wake.push_back(who);
 }
 
 /// A chunk that nobody wants any more: taken out of the mailbox, or its thread is given up.
@@ -311,21 +303,17 @@ void dummy_backend::give_up(const thread_ptr& who) {
     who->given_up_at = steady::now();
     --threads_;
     // A task that ends its own pool cannot be waited for: it may be about to join.
-    if (who.get() != worker_thread::current())
-        given_up_.push_back(who);
+    if (who.get() != worker_thread::current()) given_up_.push_back(who);
 }
 
 // --- time -----------------------------------------------------------------------------------------
 
 void dummy_backend::set_timer() {
     auto at = dispatcher_.next_deadline();
-    if (drained_ && !joined_published_ && threads_ == 0)
-        at = std::min(at, last_patience());
-    if (at >= timer_at_)
-        return;
+    if (drained_ && !joined_published_ && threads_ == 0) at = std::min(at, last_patience());
+    if (at >= timer_at_) return;
     auto& timers = timer_service::instance();
-    if (timer_)
-        timers.cancel(*timer_);
+    if (timer_) timers.cancel(*timer_);
     timer_ = timers.call_at(at, [self = boost::intrusive_ptr{this}] { self->on_timer(); });
     timer_at_ = at;
 }
@@ -375,16 +363,14 @@ steady::time_point dummy_backend::last_patience() const noexcept {
 }
 
 void dummy_backend::check_joined(errands& later) {
-    if (!drained_ || joined_published_ || threads_ != 0)
-        return;
+    if (!drained_ || joined_published_ || threads_ != 0) return;
     if (!given_up_.empty() && steady::now() < last_patience()) {
         set_timer();
         return;
     }
     joined_published_ = true;
     later.publish_joined = true;
-    if (timer_)
-        timer_service::instance().cancel(*timer_);
+    if (timer_) timer_service::instance().cancel(*timer_);
 }
 
 void dummy_backend::publish_joined() {
@@ -395,8 +381,7 @@ void dummy_backend::publish_joined() {
         last = std::exchange(last_ended_, nullptr);
         left_behind = given_up_.size();
     }
-    if (last)
-        last->join();
+    if (last) last->join();
     if (left_behind != 0)
         log(log_kind::other, "pool \"" + name() + "\": " + std::to_string(left_behind) +
                                  " task(s) did not stop when asked to; left to themselves");

@@ -10,8 +10,6 @@
 
 #include <coproc/detail/backend.hpp>
 #include <coproc/detail/dispatcher.hpp>
-#include <timer_service.hpp>
-#include <worker_thread.hpp>
 
 #include <boost/container/small_vector.hpp>
 
@@ -20,7 +18,9 @@
 #include <mutex>
 #include <optional>
 #include <system_error>
+#include <timer_service.hpp>
 #include <vector>
+#include <worker_thread.hpp>
 
 namespace coproc::detail {
 

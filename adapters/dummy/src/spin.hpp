@@ -19,14 +19,12 @@ inline void spin_pause() noexcept {
 /// woken costs tens of microseconds, so this much is well spent when something is about to come.
 template <class Done>
 bool spin_for(std::chrono::nanoseconds limit, Done&& done) {
-    if (done())
-        return true;
+    if (done()) return true;
     const auto end = steady::now() + limit;
     do {
         for (int i = 0; i < 32; ++i) {
             spin_pause();
-            if (done())
-                return true;
+            if (done()) return true;
         }
     } while (steady::now() < end);
     return done();

@@ -3,12 +3,11 @@
 
 #include <worker_thread.hpp>
 
-#include <dummy_backend.hpp>
-#include <spin.hpp>
-
 #include <coproc/error.hpp>
 
 #include <algorithm>
+#include <dummy_backend.hpp>
+#include <spin.hpp>
 #include <system_error>
 #include <utility>
 
@@ -39,7 +38,9 @@ void name_this_thread(const std::string& name) noexcept {
 
 worker_thread::worker_thread(boost::intrusive_ptr<dummy_backend> pool, worker_index slot,
                              thread_ptr predecessor)
-    : pool_{std::move(pool)}, slot_{slot}, name_{name_of(*pool_, slot)},
+    : pool_{std::move(pool)},
+      slot_{slot},
+      name_{name_of(*pool_, slot)},
       predecessor_{std::move(predecessor)} {}
 
 void worker_thread::launch() {
@@ -66,8 +67,7 @@ void worker_thread::main() noexcept {
     current_worker = this;
     pthread_sigmask(SIG_SETMASK, &pool_->signal_mask(), nullptr);
     name_this_thread(name_);
-    if (const auto predecessor = std::exchange(predecessor_, nullptr))
-        predecessor->request_stop();
+    if (const auto predecessor = std::exchange(predecessor_, nullptr)) predecessor->request_stop();
     if (initialize()) {
         while (next_chunk())
             run_chunk();
@@ -77,8 +77,7 @@ void worker_thread::main() noexcept {
 
 bool worker_thread::initialize() noexcept {
     try {
-        if (pool_->initializer())
-            pool_->initializer()();
+        if (pool_->initializer()) pool_->initializer()();
     } catch (...) {
         pool_->not_ready(*this, std::make_exception_ptr(bootstrap_error{
                                     "coproc: the initializer failed in worker \"" + name_ +
@@ -102,25 +101,21 @@ bool worker_thread::quit() noexcept {
 
 chunk worker_thread::take_back() noexcept {
     std::uint32_t expected = mail;
-    if (!state_.compare_exchange_strong(expected, awake, std::memory_order_acq_rel))
-        return {};
+    if (!state_.compare_exchange_strong(expected, awake, std::memory_order_acq_rel)) return {};
     return std::exchange(mail_, {});
 }
 
 bool worker_thread::next_chunk() noexcept {
     for (;;) {
         std::uint32_t seen = state_.load(std::memory_order_acquire);
-        if (seen == quitting)
-            return false;
+        if (seen == quitting) return false;
         if (seen == mail) {
-            if (!state_.compare_exchange_strong(seen, awake, std::memory_order_acq_rel))
-                continue;
+            if (!state_.compare_exchange_strong(seen, awake, std::memory_order_acq_rel)) continue;
             chunk_ = std::exchange(mail_, {});
             return true;
         }
         last_end_ = {};
-        if (spin_for(idle_spin,
-                     [this] { return state_.load(std::memory_order_relaxed) != awake; }))
+        if (spin_for(idle_spin, [this] { return state_.load(std::memory_order_relaxed) != awake; }))
             continue;
         seen = awake;
         if (state_.compare_exchange_strong(seen, asleep, std::memory_order_acq_rel))
@@ -142,8 +137,7 @@ void worker_thread::run_chunk() noexcept {
         const running_task::scope running{*this};
         outcome = w.run(chunk_, *this);
     }
-    if (timed_)
-        item_began_.store(0, std::memory_order_release);
+    if (timed_) item_began_.store(0, std::memory_order_release);
     last_end_ = steady::now();
     pool_->done(*this, chunk_.id, std::move(outcome), last_end_ - began, last_end_);
     label = {};
@@ -151,10 +145,10 @@ void worker_thread::run_chunk() noexcept {
 }
 
 bool worker_thread::begin_item(std::uint32_t index) noexcept {
-    if (given_up_.load(std::memory_order_relaxed))
-        return false;
+    if (given_up_.load(std::memory_order_relaxed)) return false;
     if (timed_) {
-        item_began_.store(0, std::memory_order_release); // nobody takes the new index for the old item
+        item_began_.store(0,
+                          std::memory_order_release); // nobody takes the new index for the old item
         item_.store(index, std::memory_order_release);
         item_began_.store(steady::now().time_since_epoch().count(), std::memory_order_release);
     }
@@ -170,8 +164,7 @@ std::optional<worker_thread::item> worker_thread::current_item() const noexcept 
 }
 
 void worker_thread::report_progress(std::uint64_t done, std::uint64_t total) {
-    if (!given_up_.load(std::memory_order_relaxed))
-        chunk_.of->core().report_progress(done, total);
+    if (!given_up_.load(std::memory_order_relaxed)) chunk_.of->core().report_progress(done, total);
 }
 
 } // namespace coproc::detail

@@ -73,8 +73,8 @@ public:
     void join() noexcept { pthread_join(id_, nullptr); }
 
     // --- the backend's, under its lock ------------------------------------------------------------
-    bool ready = false;                      // its initializer has succeeded
-    steady::time_point given_up_at{};        // meaningful for a thread that was given up
+    bool ready = false;               // its initializer has succeeded
+    steady::time_point given_up_at{}; // meaningful for a thread that was given up
 
 private:
     // `awake` is looking for the next state or running a chunk; everything else is told to it.

@@ -35,7 +35,8 @@ public:
     fake_work(const backend_ptr& pool, const task_options& options, std::uint64_t items,
               bool is_map, body_function body, bool more_to_come = false)
         : work{*this, pool, work_settings{options, pool->defaults()}, items, more_to_come},
-          is_map_{is_map}, body_{std::move(body)} {}
+          is_map_{is_map},
+          body_{std::move(body)} {}
 
     bool cancel() noexcept override { return pool()->cancel(*this); }
     void help() noexcept override { pool()->help(*this); }
@@ -60,8 +61,7 @@ public:
         return {};
     }
     void fail(std::uint64_t index, std::exception_ptr error) noexcept override {
-        if (failed_at_ && *failed_at_ <= index)
-            return;
+        if (failed_at_ && *failed_at_ <= index) return;
         failed_at_ = index;
         failure_ = std::move(error);
     }
@@ -99,7 +99,8 @@ public:
 
     boost::intrusive_ptr<fake_work> call(std::function<std::uint64_t()> body,
                                          const task_options& options = {}) {
-        return submit(options, 1, false, [body = std::move(body)](std::uint64_t) { return body(); });
+        return submit(options, 1, false,
+                      [body = std::move(body)](std::uint64_t) { return body(); });
     }
     boost::intrusive_ptr<fake_work> map(std::uint64_t items, fake_work::body_function body,
                                         const task_options& options = {}) {
@@ -129,8 +130,7 @@ private:
 };
 
 std::uint64_t value_of(fake_work& w) {
-    if (!w.wait(steady::now() + patience))
-        throw std::runtime_error{"the test hangs"};
+    if (!w.wait(steady::now() + patience)) throw std::runtime_error{"the test hangs"};
     return w.take();
 }
 
@@ -164,8 +164,7 @@ template <class Condition>
 bool eventually(Condition&& condition) {
     const auto deadline = steady::now() + patience;
     while (!condition()) {
-        if (steady::now() > deadline)
-            return false;
+        if (steady::now() > deadline) return false;
         std::this_thread::yield();
     }
     return true;
@@ -223,8 +222,7 @@ TEST_CASE("threads run maps in chunks, every item once") {
     CHECK(value_of(*all) == items * (items - 1) / 2);
     CHECK(value_of(*pool.map(0, [](std::uint64_t i) { return i; })) == 0);
     const auto failing = pool.map(1000, [](std::uint64_t i) -> std::uint64_t {
-        if (i >= 300)
-            throw i;
+        if (i >= 300) throw i;
         return i;
     });
     try {
@@ -283,8 +281,7 @@ TEST_CASE("a task on a thread reports its progress") {
         return 0U;
     });
     w->on_progress([&](std::uint64_t done, std::uint64_t total) {
-        if (done == 3 && total == 4)
-            seen.set();
+        if (done == 3 && total == 4) seen.set();
     });
     go.set();
     CHECK(seen.wait());
@@ -326,28 +323,23 @@ TEST_CASE("a task past its timeout fails at once while its thread finishes") {
 TEST_CASE("a map's timeout is for each item") {
     test_pool pool{2};
     std::atomic<int> runs_of_3{0};
-    const auto fine = pool.map(
-        64,
-        [](std::uint64_t i) {
-            std::this_thread::sleep_for(1ms);
-            return i;
-        },
-        {.timeout = 10s, .chunk_size = 32});
+    const auto fine = pool.map(64,
+                               [](std::uint64_t i) {
+                                   std::this_thread::sleep_for(1ms);
+                                   return i;
+                               },
+                               {.timeout = 10s, .chunk_size = 32});
     CHECK(value_of(*fine) == 64 * 63 / 2);
     gate release;
     std::atomic<int> behind{0};
-    const auto late = pool.map(
-        8,
-        [&](std::uint64_t i) {
-            if (i == 3)
-                ++runs_of_3;
-            if (i == 5)
-                release.wait();
-            if (i > 5)
-                ++behind;
-            return i;
-        },
-        {.timeout = 50ms, .chunk_size = 8});
+    const auto late = pool.map(8,
+                               [&](std::uint64_t i) {
+                                   if (i == 3) ++runs_of_3;
+                                   if (i == 5) release.wait();
+                                   if (i > 5) ++behind;
+                                   return i;
+                               },
+                               {.timeout = 50ms, .chunk_size = 8});
     try {
         value_of(*late);
         FAIL("nothing was thrown");
@@ -446,9 +438,8 @@ TEST_CASE("an initializer runs first in every thread") {
 TEST_CASE("an initializer that throws breaks the pool of threads, with its text") {
     std::atomic<int> attempts{0};
     pool_options options{.workers = 1};
-    options.initializer = local_job([&] {
-        throw std::runtime_error{"no licence, attempt " + std::to_string(++attempts)};
-    });
+    options.initializer = local_job(
+        [&] { throw std::runtime_error{"no licence, attempt " + std::to_string(++attempts)}; });
     test_pool pool{options};
     const auto w = pool.call([] { return 1U; });
     try {
@@ -467,8 +458,7 @@ TEST_CASE("an initializer that fails once is tried again") {
     std::atomic<int> attempts{0};
     pool_options options{.workers = 1};
     options.initializer = local_job([&] {
-        if (++attempts < 3)
-            throw std::runtime_error{"not yet"};
+        if (++attempts < 3) throw std::runtime_error{"not yet"};
     });
     test_pool pool{options};
     CHECK(value_of(*pool.call([] { return 1U; })) == 1);
@@ -585,20 +575,27 @@ TEST_CASE("a task may close or terminate its own pool of threads") {
     {
         test_pool pool{2};
         CHECK(value_of(*pool.call([&] {
-            pool->close();
-            return 5U;
-        })) == 5);
+                  pool->close();
+                  return 5U;
+              })) == 5);
         CHECK(pool.join());
     }
     {
         test_pool pool{2};
+        std::atomic<bool> knew{false};
+        std::atomic<bool> joined{false};
+        gate left;
         const auto w = pool.call([&] {
             pool->terminate();
-            CHECK(pool->on_worker_thread());
-            return pool.join() ? 1U : 0U; // does not wait for the task that waits
+            knew = pool->on_worker_thread();
+            joined = pool.join(); // does not wait for the task that waits
+            left.set();
+            return 1U;
         });
         CHECK_THROWS_AS(value_of(*w), coproc::cancelled_error);
-        CHECK(pool.join());
+        CHECK(left.wait());
+        CHECK(knew);
+        CHECK(joined);
         CHECK_FALSE(pool->on_worker_thread());
     }
 }
@@ -607,12 +604,12 @@ TEST_CASE("a task may hold the last reference to its backend") {
     gate ended;
     {
         auto pool = make_dummy_backend(pool_options{.workers = 1});
-        boost::intrusive_ptr<fake_work> w{new fake_work{
-            pool, {}, 1, false, [pool, &ended](std::uint64_t) {
-                pool->close();
-                ended.set();
-                return std::uint64_t{0};
-            }}};
+        boost::intrusive_ptr<fake_work> w{
+            new fake_work{pool, {}, 1, false, [pool, &ended](std::uint64_t) {
+                              pool->close();
+                              ended.set();
+                              return std::uint64_t{0};
+                          }}};
         pool->submit(*w);
     }
     CHECK(ended.wait());
@@ -663,8 +660,7 @@ TEST_CASE("hundreds of pools of threads leave nothing behind") {
     const auto before = threads_of_this_process();
     for (int i = 0; i < 200; ++i) {
         test_pool pool{2};
-        if (i % 2 == 0)
-            CHECK(value_of(*pool.call([] { return 3U; })) == 3);
+        if (i % 2 == 0) CHECK(value_of(*pool.call([] { return 3U; })) == 3);
     }
     CHECK(threads_of_this_process() == before);
 }
