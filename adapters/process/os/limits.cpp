@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coproc authors
 // SPDX-License-Identifier: BSL-1.0
 
+#include <coproc/cpu_count.hpp>
 #include <os/limits.hpp>
 #include <os/memfd.hpp>
 
@@ -104,3 +105,9 @@ std::size_t resident_bytes(pid_t pid) noexcept {
 }
 
 } // namespace coproc::detail::os
+
+namespace coproc {
+
+unsigned cpu_count() { return detail::os::cpu_count(); }
+
+} // namespace coproc

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <string_view>
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <sys/resource.h>
@@ -96,7 +97,9 @@ exec_launcher::exec_launcher(role as, channel_numbers parent, int child_socket, 
 }
 
 std::string process_title(const std::string& name) {
-    return std::string{program_invocation_short_name} + ": " + name;
+    // In a worker the program's name is a title already.
+    const std::string_view program{program_invocation_short_name};
+    return std::string{program.substr(0, program.find(": "))} + ": " + name;
 }
 
 } // namespace coproc::detail

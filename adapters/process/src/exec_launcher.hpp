@@ -73,7 +73,7 @@ private:
 /// The same inode that runs here, even if the file was replaced since.
 inline constexpr const char* own_executable = "/proc/self/exe";
 
-/// argv[0] of a worker: the program's name and the worker's.
+/// What ps shows: the program's name and the process's.
 std::string process_title(const std::string& name);
 
 } // namespace coproc::detail

@@ -48,7 +48,9 @@ forkserver::forkserver(unsigned omp_threads) : generation_{fork_generation()} {
     auto [mine, its] = os::make_socketpair();
     std::int32_t error = 0;
     exec_launcher launcher{role::forkserver, {}, its.get(), os::own_pidfd(), "forkserver", omp_threads, &error};
-    const std::vector<std::string> arguments{process_title("forkserver")};
+    std::string title = process_title("forkserver");
+    title.resize(title.size() + 64, ' '); // room for its workers' titles
+    const std::vector<std::string> arguments{std::move(title)};
     auto process = launcher(reactor().get_executor(), own_executable, arguments);
     pid_ = process.id();
     pidfd_ = os::open_pidfd(pid_);

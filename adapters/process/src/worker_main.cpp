@@ -3,6 +3,7 @@
 
 #include <os/signals.hpp>
 #include <src/crash_handler.hpp>
+#include <src/exec_launcher.hpp>
 #include <src/worker_loop.hpp>
 #include <src/worker_main.hpp>
 #include <src/worker_process.hpp>
@@ -68,7 +69,7 @@ void remember_arguments(int argc, char** argv) noexcept {
 void set_process_title(const std::string& name, bool command_line) noexcept {
     ::prctl(PR_SET_NAME, name.c_str()); // cut at 15 characters
     if (!command_line || arguments.size == 0) return;
-    const std::string title = std::string{program_invocation_short_name} + ": " + name;
+    const std::string title = process_title(name);
     const std::size_t length = std::min(title.size(), arguments.size - 1);
     std::memset(arguments.begin, 0, arguments.size);
     std::memcpy(arguments.begin, title.data(), length);
