@@ -185,7 +185,10 @@ void process_backend::carry_out(plan& p) {
     for (const auto& w : p.finished) w->finish();
     if (p.drained) dismiss_all(false);
     if (p.timer) set_timer();
-    if (p.all_ended) joined_->complete();
+    if (p.all_ended) {
+        joined_->complete();
+        boost::asio::post(reactor(), [self = boost::intrusive_ptr<process_backend>{this}] { self->timer_.cancel(); });
+    }
 }
 
 void process_backend::launch_worker(worker_index index) {
@@ -228,7 +231,7 @@ void process_backend::launch_worker(worker_index index) {
 
 void process_backend::send(const seat_ptr& seat, const chunk& c) {
     try {
-        seat->send(c, max_worker_memory_ != 0);
+        if (!seat->send(c, max_worker_memory_ != 0)) give_back(seat, c.id);
     } catch (...) {
         refuse(seat, c, std::current_exception());
     }
@@ -264,20 +267,29 @@ void process_backend::refuse(const seat_ptr& seat, const chunk& c, std::exceptio
 /// A chunk that is wanted back (`insist`: or not wanted at all). What has not been started is simply revoked; a worker
 /// that runs it is stopped only if that was insisted on.
 void process_backend::take_back(const seat_ptr& seat, std::uint64_t chunk_id, bool insist) {
-    if (seat->revoke(chunk_id)) {
-        decide([&](dispatcher& d, effects& out) {
-            if (seats_[seat->index()] == seat) d.returned(seat->index(), chunk_id, steady::now(), out);
-            return true;
-        });
-        return;
-    }
-    if (!insist) return;
-    const auto now = seat->running();
-    if (now && now->id == chunk_id) {
+    for (;;) {
+        switch (seat->revoke(chunk_id, insist)) {
+        case worker_seat::revocation::revoked: give_back(seat, chunk_id); return;
+        case worker_seat::revocation::unknown: return;
+        case worker_seat::revocation::started: break;
+        }
+        if (!insist) return;
+        // The worker runs it, is about to, or has replied. A worker that runs something later has replied: look again.
+        digest(seat, seat->listen(false));
+        if (const auto now = seat->running(); now && now->id != chunk_id && seat->has_news()) continue;
+        if (seat->revoke(chunk_id, false) != worker_seat::revocation::started) continue;
         loss what;
         what.deliberate = true;
         stop_seat(seat, std::move(what));
+        return;
     }
+}
+
+void process_backend::give_back(const seat_ptr& seat, std::uint64_t chunk_id) {
+    decide([&](dispatcher& d, effects& out) {
+        if (seats_[seat->index()] == seat) d.returned(seat->index(), chunk_id, steady::now(), out);
+        return true;
+    });
 }
 
 /// Stops a worker together with what it runs; another takes its place at once.

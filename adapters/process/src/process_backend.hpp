@@ -54,6 +54,7 @@ private:
     void launch_worker(worker_index index);
     void digest(const seat_ptr& seat, worker_news news);
     void take_back(const seat_ptr& seat, std::uint64_t chunk_id, bool insist);
+    void give_back(const seat_ptr& seat, std::uint64_t chunk_id);
     void stop_seat(const seat_ptr& seat, loss what);
     void send(const seat_ptr& seat, const chunk& c);
     void refuse(const seat_ptr& seat, const chunk& c, std::exception_ptr error);

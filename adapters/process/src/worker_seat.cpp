@@ -19,6 +19,7 @@ namespace {
 // So much is taken off the channel before the news is passed on: a worker must not wait for its next task while a
 // long list of replies is read.
 constexpr std::size_t news_limit = 64;
+constexpr std::size_t unwanted_limit = 256;
 
 } // namespace
 
@@ -74,9 +75,10 @@ void worker_seat::teach() {
     learned_ = known;
 }
 
-void worker_seat::send(const chunk& c, bool want_rss) {
+bool worker_seat::send(const chunk& c, bool want_rss) {
     const std::scoped_lock lock{mutex_};
-    if (left_) return;
+    if (left_) return true;
+    if (!unwanted_.empty() && std::erase(unwanted_, c.id) != 0) return false;
     teach();
     const work& w = *c.of;
     const call_preamble preamble{w.remote(), c.attempt, w.settings().label_text()};
@@ -103,6 +105,7 @@ void worker_seat::send(const chunk& c, bool want_rss) {
         flights_.pop_back();
         throw;
     }
+    return true;
 }
 
 void worker_seat::flush() noexcept {
@@ -110,15 +113,22 @@ void worker_seat::flush() noexcept {
     if (!left_) process_->channel().flush();
 }
 
-bool worker_seat::revoke(std::uint64_t chunk_id) {
+worker_seat::revocation worker_seat::revoke(std::uint64_t chunk_id, bool for_good) {
     flight dropped; // released outside the lock
     const std::scoped_lock lock{mutex_};
-    if (left_) return false;
+    if (left_) return revocation::unknown;
     const auto at = std::ranges::find(flights_, chunk_id, [](const flight& f) { return f.what.id; });
-    if (at == flights_.end() || !process_->channel().revoke(at->token)) return false;
+    if (at == flights_.end()) {
+        // Either its reply has just been heard, or another thread is about to send it. Nobody clears what is noted
+        // for the former, so only the newest are kept.
+        if (for_good) unwanted_.push_back(chunk_id);
+        if (unwanted_.size() > unwanted_limit) unwanted_.pop_front();
+        return revocation::unknown;
+    }
+    if (!process_->channel().revoke(at->token)) return revocation::started;
     dropped = std::move(*at);
     flights_.erase(at);
-    return true;
+    return revocation::revoked;
 }
 
 void worker_seat::retire() {

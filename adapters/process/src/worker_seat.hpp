@@ -55,12 +55,17 @@ public:
     void watch();
 
     // --- towards the worker ------------------------------------------------------------------------------------
-    /// Puts the chunk on the channel. Throws what encoding threw; then nothing was sent. Nothing happens when dead.
-    void send(const chunk& c, bool want_rss);
+    /// Puts the chunk on the channel. Throws what encoding threw; then nothing was sent. False: it has been revoked
+    /// for good meanwhile. Nothing happens when dead.
+    bool send(const chunk& c, bool want_rss);
     /// Wakes the worker if it sleeps.
     void flush() noexcept;
-    /// True: the chunk had not been started and never will be.
-    bool revoke(std::uint64_t chunk_id);
+    enum class revocation {
+        revoked, ///< it had not been started and never will be
+        started, ///< too late
+        unknown, ///< it is not in flight (any more); with `for_good` it will not be sent either
+    };
+    revocation revoke(std::uint64_t chunk_id, bool for_good);
     /// Asks it to end once it has done what it was sent.
     void retire();
 
@@ -100,6 +105,7 @@ private:
 
     std::mutex mutex_;
     std::deque<flight> flights_; // in the order they were sent
+    std::deque<std::uint64_t> unwanted_; // revoked for good before they were sent
     std::uint64_t learned_ = 0;  // how much of the exception registry the worker knows
     bool left_ = false;
     std::atomic<bool> ready_{false};
