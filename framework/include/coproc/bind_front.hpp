@@ -106,11 +106,11 @@ struct codec<bound_front<F, State...>> {
 
     static void size(detail::sizer& s, const bound& value) {
         detail::size(s, value.function_);
-        std::apply([&s](const State&... x) { (detail::size(s, x), ...); }, value.state_);
+        std::apply([&](const State&... x) { (detail::size(s, x), ...); }, value.state_);
     }
     static void encode(detail::writer& w, const bound& value) {
         detail::encode(w, value.function_);
-        std::apply([&w](const State&... x) { (detail::encode(w, x), ...); }, value.state_);
+        std::apply([&](const State&... x) { (detail::encode(w, x), ...); }, value.state_);
     }
     static bound decode(detail::reader& r) { return bound{detail::decode<F>(r), detail::decode<State>(r)...}; }
 };

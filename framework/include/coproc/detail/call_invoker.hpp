@@ -149,7 +149,7 @@ private:
         F function = decode<F>(in);
         std::tuple<Args...> args{decode<Args>(in)...};
         return std::apply(
-            [&function](Args&... x) -> R {
+            [&](Args&... x) -> R {
                 if constexpr (std::is_void_v<R>) static_cast<void>(invoke_once(function, std::move(x)...));
                 else return to_travel(invoke_once(function, std::move(x)...));
             },
@@ -191,7 +191,7 @@ struct chunk_invoker {
 private:
     static R run(F& function, Item&& item) {
         if constexpr (Star) {
-            return std::apply([&function](auto&&... x) -> R { return call_one(function, std::move(x)...); }, std::move(item));
+            return std::apply([&](auto&&... x) -> R { return call_one(function, std::move(x)...); }, std::move(item));
         } else {
             return call_one(function, std::move(item));
         }

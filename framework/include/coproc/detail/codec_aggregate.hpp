@@ -126,7 +126,7 @@ struct aggregate_codec<T, std::index_sequence<I...>> {
         if constexpr (bits) {
             as_bits<T>::put(to, value);
         } else {
-            boost::pfr::for_each_field(value, [&to]<class F>(const F& x) {
+            boost::pfr::for_each_field(value, [&]<class F>(const F& x) {
                 codec_for<F>::put(to, x);
                 to += fixed_size<F>;
             });
@@ -138,10 +138,10 @@ struct aggregate_codec<T, std::index_sequence<I...>> {
     }
 
     static void size(sizer& s, const T& value) {
-        boost::pfr::for_each_field(value, [&s](const auto& x) { detail::size(s, x); });
+        boost::pfr::for_each_field(value, [&](const auto& x) { detail::size(s, x); });
     }
     static void encode(writer& w, const T& value) {
-        boost::pfr::for_each_field(value, [&w](const auto& x) { detail::encode(w, x); });
+        boost::pfr::for_each_field(value, [&](const auto& x) { detail::encode(w, x); });
     }
     static T decode(reader& r) { return T{detail::decode<field<I>>(r)...}; }
 
@@ -193,7 +193,7 @@ struct members_codec<T, std::tuple<M...>> : varying<0, std::remove_all_extents_t
         }
     }
     static void decode_members(reader& r, T& value) {
-        std::apply([&r](auto&... x) { (decode_into(r, x), ...); }, as_lvalue(members_of(value)));
+        std::apply([&](auto&... x) { (decode_into(r, x), ...); }, as_lvalue(members_of(value)));
     }
 
 private:
@@ -203,7 +203,7 @@ private:
     template <class F>
     static void each(const T& value, F f) {
         auto named = members_of(const_cast<T&>(value));
-        std::apply([&f](const auto&... x) { (apply(f, x), ...); }, named);
+        std::apply([&](const auto&... x) { (apply(f, x), ...); }, named);
     }
     template <class F, class X>
     static void apply(F& f, const X& x) {

@@ -28,15 +28,15 @@ struct product_codec {
     static constexpr bool bits = false;
 
     static void put(std::byte* to, const T& value) {
-        std::apply([&to](const M&... x) { (next_put(to, x), ...); }, value);
+        std::apply([&](const M&... x) { (next_put(to, x), ...); }, value);
     }
     static T get([[maybe_unused]] const std::byte* from) { return T{next_get<std::remove_cv_t<M>>(from)...}; }
 
     static void size(sizer& s, const T& value) {
-        std::apply([&s](const M&... x) { (detail::size(s, x), ...); }, value);
+        std::apply([&](const M&... x) { (detail::size(s, x), ...); }, value);
     }
     static void encode(writer& w, const T& value) {
-        std::apply([&w](const M&... x) { (detail::encode(w, x), ...); }, value);
+        std::apply([&](const M&... x) { (detail::encode(w, x), ...); }, value);
     }
     static T decode(reader& r) { return T{detail::decode<std::remove_cv_t<M>>(r)...}; }
 
