@@ -1,11 +1,13 @@
 // SPDX-FileCopyrightText: 2026 The coproc authors
 // SPDX-License-Identifier: BSL-1.0
 
+#include <os/pidfd.hpp>
 #include <os/signals.hpp>
 #include <os/system_call.hpp>
 #include <src/exec_launcher.hpp>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
@@ -74,6 +76,11 @@ pid_t start(const exec_plan& plan) {
     const os::signal_blocker blocked;
     *plan.error = 0;
     return os::check(vfork_and_run(plan), "start a process");
+}
+
+void end(pid_t child) noexcept {
+    ::kill(-child, SIGKILL);
+    os::reap_now(child);
 }
 
 exec_launcher::exec_launcher(role as, channel_numbers parent, int child_socket, int own_pidfd,

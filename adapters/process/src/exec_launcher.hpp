@@ -31,6 +31,9 @@ struct exec_plan {
 /// The child's pid; throws std::system_error if there is no child.
 pid_t start(const exec_plan& plan);
 
+/// Kills and reaps a child that was started just now.
+void end(pid_t child) noexcept;
+
 /// A launcher in the sense of Boost.Process v2, with what a worker needs built in; takes no initialisers.
 class exec_launcher {
 public:
@@ -46,12 +49,17 @@ public:
         argv.push_back(nullptr);
         plan_.path = executable.c_str();
         plan_.arguments = argv.data();
+        pid_t pid = 0;
         try {
-            return boost::process::v2::basic_process<Executor>{std::move(executor), start(plan_)};
+            pid = start(plan_);
+            return boost::process::v2::basic_process<Executor>{executor, pid};
         } catch (const std::system_error& e) {
             ec.assign(e.code().value(), boost::system::system_category());
-            return boost::process::v2::basic_process<Executor>{std::move(executor)};
+        } catch (const boost::system::system_error& e) { // in some versions of Boost the same type
+            ec = e.code();
         }
+        if (pid != 0) end(pid); // running, but nobody would know it
+        return boost::process::v2::basic_process<Executor>{executor};
     }
 
     template <class Executor, class Args>

@@ -102,10 +102,7 @@ void worker_process::adopt(pid_t pid, os::unique_fd pidfd, std::shared_ptr<forks
         pidfd_ = pidfd ? std::move(pidfd) : os::open_pidfd(pid);
         keep_private(pidfd_.get());
     } catch (...) {
-        if (!server_) { // no descriptor left: end it by its number, which is ours until it has been reaped
-            ::kill(-pid, SIGKILL);
-            os::reap_now(pid);
-        }
+        if (!server_) end(pid); // no descriptor left, but the number is ours until it has been reaped
         pid_ = 0;
         throw;
     }
