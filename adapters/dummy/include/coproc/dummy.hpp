@@ -6,6 +6,7 @@
 
 #include <coproc/bind_front.hpp>
 #include <coproc/cpu_count.hpp>
+#include <coproc/dummy/job.hpp>
 #include <coproc/dummy/pool.hpp>
 #include <coproc/runtime.hpp>
 #include <coproc/this_task.hpp>
@@ -18,7 +19,6 @@ using coproc::as_completed;
 using coproc::async_result;
 using coproc::bind_front;
 using coproc::cpu_count;
-using coproc::job;
 using coproc::pool_options;
 using coproc::pool_stats;
 using coproc::runtime;
