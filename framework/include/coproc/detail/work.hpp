@@ -117,6 +117,10 @@ public:
     [[nodiscard]] int worker_hint() const noexcept { return worker_hint_.load(std::memory_order_relaxed); }
     void hint_worker(int index) noexcept { worker_hint_.store(index, std::memory_order_relaxed); }
 
+    /// Whoever submits this will wait for its result at once, and so call help(): nobody else need be woken for it.
+    [[nodiscard]] bool submitter_waits() const noexcept { return submitter_waits_; }
+    void submitter_will_wait() noexcept { submitter_waits_ = true; }
+
 protected:
     virtual ~work() = default;
 
@@ -149,6 +153,7 @@ private:
     std::atomic<std::int32_t> worker_hint_{-1};
     std::unique_ptr<std::vector<returned_items>> returned_; // handed out once, came back
     float item_ns_ = 0;                                     // moving average; 0: not measured yet
+    bool submitter_waits_ = false;
     bool queued_ = false;
     bool more_to_come_;
     bool settled_ = false; // finish() is due or done
