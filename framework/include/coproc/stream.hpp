@@ -120,7 +120,9 @@ private:
 
 } // namespace coproc
 
+/// @cond
 template <class R>
 inline constexpr bool std::ranges::enable_view<coproc::stream<R>> = true;
 template <class R>
 struct ranges::ext::enable_view<coproc::stream<R>> : std::true_type {};
+/// @endcond
