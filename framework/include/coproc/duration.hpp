@@ -14,8 +14,10 @@ namespace coproc {
 /// that does not fit saturates instead of overflowing, so `hours::max()` means "for ever".
 class duration : public std::chrono::nanoseconds {
 public:
+    /// Zero.
     constexpr duration() noexcept : std::chrono::nanoseconds{0} {}
 
+    /// From any chrono duration, saturating; not-a-number is zero.
     template <class Rep, class Period>
     constexpr duration(std::chrono::duration<Rep, Period> d) noexcept // NOLINT(google-explicit-constructor)
         : std::chrono::nanoseconds{saturate(d)} {}

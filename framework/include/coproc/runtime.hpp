@@ -21,6 +21,8 @@ namespace coproc {
 /// environment variable is removed again.
 class runtime {
 public:
+    /// Returns at once, except in a worker process. The arguments are main's; they are looked at for the place where
+    /// `ps` finds a process's title, and left alone.
     runtime(int argc, char** argv);
     runtime(const runtime&) = delete;
     runtime& operator=(const runtime&) = delete;

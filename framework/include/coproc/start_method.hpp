@@ -19,8 +19,9 @@ enum class start_method : std::uint8_t {
     fork,
 };
 
-/// The method of pools that name none. Thread safe.
+/// The method of pools that name none, for those made from now on. Thread safe.
 void set_start_method(start_method method) noexcept;
+/// What set_start_method chose, else spawn. Thread safe.
 [[nodiscard]] start_method get_start_method() noexcept;
 
 /// "spawn", "forkserver", "fork".

@@ -34,7 +34,7 @@ namespace coproc {
 template <class R>
 class stream {
 public:
-    using value_type = R;
+    using value_type = R; ///< what it yields; std::monostate for a function without a result
 
     /// Empty: a stream that has ended.
     stream() noexcept = default;
@@ -48,8 +48,10 @@ public:
         auto operator()(Token&& token) {
             return detail::async_take(item(), std::forward<Token>(token));
         }
+        /// In coroutines other than asio::awaitable; resumes on pool_options::callback_executor.
         auto operator co_await() && { return detail::result_awaiter<std::optional<R>>{item()}; }
 
+        /// For the library.
         explicit next_operation(std::shared_ptr<detail::stream_state<R>> from) noexcept : from_{std::move(from)} {}
 
     private:
@@ -73,6 +75,7 @@ public:
         return state_ ? state_->next(detail::deadline_after(timeout)) : std::nullopt;
     }
 
+    /// An input iterator. Incrementing it waits for the next value. *Exceptions*: the failing item's, in its turn.
     class iterator {
     public:
         using iterator_concept = std::input_iterator_tag;
@@ -109,6 +112,7 @@ public:
         auto current = std::make_shared<std::optional<R>>(state_->next());
         return iterator{state_, std::move(current)};
     }
+    /// The end, when it comes.
     std::default_sentinel_t end() const noexcept { return {}; }
 
     /// For the library: `state` is abandoned when the last handle goes.

@@ -21,8 +21,10 @@ namespace coproc::views {
 template <class Pool, class F, bool Ordered>
 class imap_closure {
 public:
+    /// For imap and imap_unordered.
     imap_closure(Pool& pool, F function) : pool_{&pool}, function_(std::move(function)) {}
 
+    /// The stream of `f(x)` for the range's elements.
     template <detail::input_sequence Range>
     auto operator()(Range&& range) const {
         if constexpr (Ordered)
@@ -31,6 +33,7 @@ public:
             return pool_->imap_unordered(function_, std::forward<Range>(range));
     }
 
+    /// The same, as the next stage of a pipeline.
     template <detail::input_sequence Range>
     friend auto operator|(Range&& range, const imap_closure& closure) {
         return closure(std::forward<Range>(range));
