@@ -79,8 +79,10 @@ backtrace_data to_backtrace(std::span<void* const> addresses) {
     for (void* const address : addresses) {
         const auto at = reinterpret_cast<std::uintptr_t>(address);
         const auto module = module_of(at);
-        if (module == nullptr) frames.push_back({"?", at});
-        else frames.push_back({module->path, at - module->base});
+        if (module == nullptr)
+            frames.push_back({"?", at});
+        else
+            frames.push_back({module->path, at - module->base});
     }
     return backtrace_data{std::move(frames)};
 }

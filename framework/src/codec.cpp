@@ -46,7 +46,8 @@ private:
     std::map<int, std::string> texts_;
 };
 
-/// Categories are compared by address, so there is one object for each name, and it is never destroyed.
+/// Categories are compared by address, so there is one object for each name, and it is never
+/// destroyed.
 const std::error_category& distant(const std::string& name, int value, std::string text) {
     static constexpr std::size_t most_names = 1024;
     static auto& mutex = *new std::mutex;
@@ -83,10 +84,14 @@ std::error_code decode_error_code(reader& r) {
     const auto tag = r.raw<category_tag>();
     const auto value = r.raw<std::int32_t>();
     switch (tag) {
-    case category_tag::generic: return {value, std::generic_category()};
-    case category_tag::system: return {value, std::system_category()};
-    case category_tag::iostream: return {value, std::iostream_category()};
-    case category_tag::future: return {value, std::future_category()};
+    case category_tag::generic:
+        return {value, std::generic_category()};
+    case category_tag::system:
+        return {value, std::system_category()};
+    case category_tag::iostream:
+        return {value, std::iostream_category()};
+    case category_tag::future:
+        return {value, std::future_category()};
     case category_tag::other: {
         const auto name = decode<std::string>(r);
         return {value, distant(name, value, decode<std::string>(r))};

@@ -23,7 +23,7 @@ public:
     explicit mapped_file(const std::string& path) {
         const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
         if (fd < 0) return;
-        struct stat status {};
+        struct stat status{};
         if (::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0) {
             const auto size = static_cast<std::size_t>(status.st_size);
             void* at = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -60,18 +60,23 @@ elf_symbols::elf_symbols(const std::string& path) {
     const mapped_file file{path};
     ElfW(Ehdr) header;
     if (!file.read(0, header) || std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) return;
-    const auto section = [&](std::size_t index, ElfW(Shdr)& to) {
+    const auto section = [&](std::size_t index, ElfW(Shdr) & to) {
         return index < header.e_shnum && file.read(header.e_shoff + index * sizeof to, to);
     };
     for (const auto wanted : {SHT_SYMTAB, SHT_DYNSYM}) { // a stripped file has only the second
         for (std::size_t i = 0; i != header.e_shnum; ++i) {
             ElfW(Shdr) table;
             ElfW(Shdr) names;
-            if (!section(i, table) || table.sh_type != static_cast<unsigned>(wanted) || !section(table.sh_link, names)) continue;
-            for (std::uint64_t at = 0; at + sizeof(ElfW(Sym)) <= table.sh_size; at += sizeof(ElfW(Sym))) {
+            if (!section(i, table) || table.sh_type != static_cast<unsigned>(wanted) ||
+                !section(table.sh_link, names))
+                continue;
+            for (std::uint64_t at = 0; at + sizeof(ElfW(Sym)) <= table.sh_size;
+                 at += sizeof(ElfW(Sym))) {
                 ElfW(Sym) entry;
                 if (!file.read(table.sh_offset + at, entry)) break;
-                if ((entry.st_info & 15) != STT_FUNC || entry.st_shndx == SHN_UNDEF || entry.st_value == 0) continue;
+                if ((entry.st_info & 15) != STT_FUNC || entry.st_shndx == SHN_UNDEF ||
+                    entry.st_value == 0)
+                    continue;
                 if (const char* name = file.text(names.sh_offset + entry.st_name))
                     symbols_.push_back({entry.st_value, entry.st_size, name});
             }

@@ -8,7 +8,8 @@
 
 namespace coproc::detail {
 
-/// The functions of an ELF file, as its symbol table names them. A file that cannot be read has none.
+/// The functions of an ELF file, as its symbol table names them. A file that cannot be read has
+/// none.
 class elf_symbols {
 public:
     explicit elf_symbols(const std::string& path);

@@ -16,9 +16,12 @@ namespace {
 
 const char* timeout_text(timeout_kind kind) {
     switch (kind) {
-    case timeout_kind::queued: return "coproc: the task did not start within its queue_timeout";
-    case timeout_kind::running: return "coproc: the task was stopped, it ran past its timeout";
-    case timeout_kind::waiting: break;
+    case timeout_kind::queued:
+        return "coproc: the task did not start within its queue_timeout";
+    case timeout_kind::running:
+        return "coproc: the task was stopped, it ran past its timeout";
+    case timeout_kind::waiting:
+        break;
     }
     return "coproc: gave up waiting";
 }
@@ -27,8 +30,10 @@ std::string lost_text(const detail::failure_info& where, int exit_code) {
     std::string text = "coproc: worker ";
     if (!where.worker_name.empty()) text += '"' + where.worker_name + "\" ";
     text += "(pid " + std::to_string(where.worker_pid) + ") ";
-    if (exit_code < 0) text += "was killed by " + detail::signal_name(-exit_code);
-    else text += "exited with code " + std::to_string(exit_code);
+    if (exit_code < 0)
+        text += "was killed by " + detail::signal_name(-exit_code);
+    else
+        text += "exited with code " + std::to_string(exit_code);
     text += " while running ";
     text += where.label.empty() ? "a task" : "task \"" + where.label + '"';
     if (where.index != 0) text += ", item " + std::to_string(where.index);
@@ -74,7 +79,8 @@ void append_exception(std::string& out, const std::exception_ptr& exception, int
         std::rethrow_exception(exception);
     } catch (const std::exception& e) {
         cause_first(e);
-        if (const auto* failure = dynamic_cast<const task_failure*>(&e)) append_where(out, *failure);
+        if (const auto* failure = dynamic_cast<const task_failure*>(&e))
+            append_where(out, *failure);
         describe(&e);
     } catch (const task_failure& failure) { // a registered type without a std base
         append_where(out, failure);
@@ -110,30 +116,54 @@ namespace detail {
 
 std::string signal_name(int signal) {
     switch (signal) {
-    case SIGHUP: return "SIGHUP";
-    case SIGINT: return "SIGINT";
-    case SIGQUIT: return "SIGQUIT";
-    case SIGILL: return "SIGILL";
-    case SIGTRAP: return "SIGTRAP";
-    case SIGABRT: return "SIGABRT";
-    case SIGBUS: return "SIGBUS";
-    case SIGFPE: return "SIGFPE";
-    case SIGKILL: return "SIGKILL";
-    case SIGUSR1: return "SIGUSR1";
-    case SIGSEGV: return "SIGSEGV";
-    case SIGUSR2: return "SIGUSR2";
-    case SIGPIPE: return "SIGPIPE";
-    case SIGALRM: return "SIGALRM";
-    case SIGTERM: return "SIGTERM";
-    case SIGCHLD: return "SIGCHLD";
-    case SIGCONT: return "SIGCONT";
-    case SIGSTOP: return "SIGSTOP";
-    case SIGXCPU: return "SIGXCPU";
-    case SIGXFSZ: return "SIGXFSZ";
-    case SIGVTALRM: return "SIGVTALRM";
-    case SIGPROF: return "SIGPROF";
-    case SIGSYS: return "SIGSYS";
-    default: return "signal " + std::to_string(signal);
+    case SIGHUP:
+        return "SIGHUP";
+    case SIGINT:
+        return "SIGINT";
+    case SIGQUIT:
+        return "SIGQUIT";
+    case SIGILL:
+        return "SIGILL";
+    case SIGTRAP:
+        return "SIGTRAP";
+    case SIGABRT:
+        return "SIGABRT";
+    case SIGBUS:
+        return "SIGBUS";
+    case SIGFPE:
+        return "SIGFPE";
+    case SIGKILL:
+        return "SIGKILL";
+    case SIGUSR1:
+        return "SIGUSR1";
+    case SIGSEGV:
+        return "SIGSEGV";
+    case SIGUSR2:
+        return "SIGUSR2";
+    case SIGPIPE:
+        return "SIGPIPE";
+    case SIGALRM:
+        return "SIGALRM";
+    case SIGTERM:
+        return "SIGTERM";
+    case SIGCHLD:
+        return "SIGCHLD";
+    case SIGCONT:
+        return "SIGCONT";
+    case SIGSTOP:
+        return "SIGSTOP";
+    case SIGXCPU:
+        return "SIGXCPU";
+    case SIGXFSZ:
+        return "SIGXFSZ";
+    case SIGVTALRM:
+        return "SIGVTALRM";
+    case SIGPROF:
+        return "SIGPROF";
+    case SIGSYS:
+        return "SIGSYS";
+    default:
+        return "signal " + std::to_string(signal);
     }
 }
 
@@ -153,7 +183,8 @@ bool unwrap(std::string& name, std::string_view wrapper) {
     if (!name.starts_with(wrapper) || name.back() != '>') return false;
     name.pop_back();
     name.erase(0, wrapper.size());
-    while (name.ends_with(' ')) name.pop_back();
+    while (name.ends_with(' '))
+        name.pop_back();
     return true;
 }
 
@@ -164,11 +195,14 @@ std::string unwrapped_type_name(const std::type_info& type) {
     unwrap(name, "coproc::detail::with_cause<");
     if (!unwrap(name, "coproc::detail::worded<")) unwrap(name, "coproc::detail::failed<");
     if (!unwrap(name, "std::_Nested_exception<")) unwrap(name, "std::__1::__nested<");
-    if (name == "std::__ios_failure" || name == "std::ios_base::failure[abi:cxx11]" || name == "std::__1::ios_base::failure")
+    if (name == "std::__ios_failure" || name == "std::ios_base::failure[abi:cxx11]" ||
+        name == "std::__1::ios_base::failure")
         return "std::ios_base::failure";
     // The inline namespaces of the library's versions are nobody's concern.
     for (const std::string_view inlined : {"__cxx11::", "__1::", "_V2::"})
-        if (const auto at = name.find(inlined); name.starts_with("std::") && at != std::string::npos) name.erase(at, inlined.size());
+        if (const auto at = name.find(inlined);
+            name.starts_with("std::") && at != std::string::npos)
+            name.erase(at, inlined.size());
     return name;
 }
 
@@ -181,8 +215,7 @@ std::string current_exception_type_name() {
             throw;
         } catch (const remote_error& e) {
             name = e.type_name();
-        } catch (...) {
-        }
+        } catch (...) {}
     }
     return name;
 }

@@ -13,7 +13,8 @@
 namespace coproc::detail {
 namespace {
 
-// exception   u8 form, type name, what, [number | accessor, state], backtrace, u8 caused, [exception]
+// exception   u8 form, type name, what, [number | accessor, state], backtrace, u8 caused,
+// [exception]
 
 enum class form : std::uint8_t { text, standard, registered };
 
@@ -31,7 +32,8 @@ struct described {
 };
 
 /// The state as bytes, unless the type's own code fails at that.
-bool encode_state(const exception_operations& operations, const std::exception_ptr& exception, described& d) {
+bool encode_state(const exception_operations& operations, const std::exception_ptr& exception,
+                  described& d) {
     try {
         auto state = operations.encode(exception);
         if (!state) return false;
@@ -47,7 +49,8 @@ void describe_object(const std::exception& e, described& d) {
     if (what != nullptr) d.what = what;
     d.cause = cause_of(e);
     if (d.trace.empty())
-        if (const auto* failure = dynamic_cast<const task_failure*>(&e)) d.trace = failure->where().backtrace;
+        if (const auto* failure = dynamic_cast<const task_failure*>(&e))
+            d.trace = failure->where().backtrace;
 }
 
 described describe(const std::exception_ptr& exception) {
@@ -84,7 +87,8 @@ described describe(const std::exception_ptr& exception) {
         if (encode_state(*standard->operations, exception, d)) d.how = form::standard;
     } else if (type != nullptr) {
         d.accessor = find_registered(*type, d.type_name);
-        if (d.accessor != nullptr && encode_state(d.accessor(), exception, d)) d.how = form::registered;
+        if (d.accessor != nullptr && encode_state(d.accessor(), exception, d))
+            d.how = form::registered;
     }
     return d;
 }
@@ -121,7 +125,8 @@ std::exception_ptr decode_chain(reader& r, const failure_info& where, int depth)
         operations = standard_by_number(r.raw<std::uint16_t>());
         if (operations == nullptr) malformed();
     } else if (how == form::registered) {
-        // An address from a worker is not called before it has proved to be one that was registered here.
+        // An address from a worker is not called before it has proved to be one that was registered
+        // here.
         const auto accessor = decode<exception_accessor>(r);
         if (is_registered(accessor)) operations = &accessor();
     } else if (how != form::text) {
@@ -137,7 +142,8 @@ std::exception_ptr decode_chain(reader& r, const failure_info& where, int depth)
         if (depth == most_causes) malformed();
         cause = decode_chain(r, where, depth + 1);
     }
-    if (operations == nullptr) return make_exception(remote_error{std::move(type_name), what, std::move(own)}, cause);
+    if (operations == nullptr)
+        return make_exception(remote_error{std::move(type_name), what, std::move(own)}, cause);
     reader state_reader{state};
     return operations->decode(state_reader, what, own, cause);
 }
@@ -146,17 +152,22 @@ std::exception_ptr decode_chain(reader& r, const failure_info& where, int depth)
 
 std::vector<std::byte> encode_exception(const std::exception_ptr& exception) {
     std::vector<described> chain;
-    for (std::exception_ptr next = exception; next != nullptr && chain.size() <= most_causes; next = chain.back().cause)
+    for (std::exception_ptr next = exception; next != nullptr && chain.size() <= most_causes;
+         next = chain.back().cause)
         chain.push_back(describe(next));
     sizer s;
-    for (const described& d : chain) size_described(s, d);
+    for (const described& d : chain)
+        size_described(s, d);
     std::vector<std::byte> bytes(s.size());
     writer w{bytes};
-    for (const described& d : chain) encode_described(w, d, &d != &chain.back());
+    for (const described& d : chain)
+        encode_described(w, d, &d != &chain.back());
     return bytes;
 }
 
-std::exception_ptr decode_exception(reader& r, const failure_info& where) { return decode_chain(r, where, 0); }
+std::exception_ptr decode_exception(reader& r, const failure_info& where) {
+    return decode_chain(r, where, 0);
+}
 
 std::exception_ptr local_failure(const std::exception_ptr& exception, failure_info where) {
     if (exception == nullptr) return exception;
@@ -172,9 +183,11 @@ std::exception_ptr local_failure(const std::exception_ptr& exception, failure_in
         type = abi::__cxa_current_exception_type();
         type_name = current_exception_type_name();
     }
-    if (const auto* standard = find_standard(type_name)) return standard->operations->wrap(exception, where);
+    if (const auto* standard = find_standard(type_name))
+        return standard->operations->wrap(exception, where);
     if (type != nullptr)
-        if (const auto accessor = find_registered(*type, type_name)) return accessor().wrap(exception, where);
+        if (const auto accessor = find_registered(*type, type_name))
+            return accessor().wrap(exception, where);
     return exception;
 }
 

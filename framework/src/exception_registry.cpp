@@ -27,7 +27,8 @@ registry& the_registry() {
 std::vector<exception_accessor> added_since(std::size_t since) {
     auto& r = the_registry();
     const std::scoped_lock lock{r.mutex};
-    const auto begin = r.accessors.begin() + static_cast<std::ptrdiff_t>(std::min(since, r.accessors.size()));
+    const auto begin =
+        r.accessors.begin() + static_cast<std::ptrdiff_t>(std::min(since, r.accessors.size()));
     return {begin, r.accessors.end()};
 }
 
@@ -41,10 +42,13 @@ void exception_registry::add(exception_accessor accessor) {
     r.size.store(r.accessors.size(), std::memory_order_release);
 }
 
-std::size_t exception_registry::size() noexcept { return the_registry().size.load(std::memory_order_acquire); }
+std::size_t exception_registry::size() noexcept {
+    return the_registry().size.load(std::memory_order_acquire);
+}
 
 void exception_registry::size(sizer& s, std::size_t since) {
-    for (const exception_accessor accessor : added_since(since)) detail::size(s, accessor);
+    for (const exception_accessor accessor : added_since(since))
+        detail::size(s, accessor);
 }
 
 void exception_registry::encode(writer& w, std::size_t since) {
@@ -55,7 +59,8 @@ void exception_registry::encode(writer& w, std::size_t since) {
 }
 
 void exception_registry::learn(reader& r) {
-    while (r.left() != 0) add(decode<exception_accessor>(r));
+    while (r.left() != 0)
+        add(decode<exception_accessor>(r));
 }
 
 exception_accessor find_registered(const std::type_info& type, const std::string& type_name) {

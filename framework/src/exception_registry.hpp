@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Which operations belong to an exception: those of the standard types and coproc's own, numbered, and those of
-// registered types.
+// Which operations belong to an exception: those of the standard types and coproc's own, numbered,
+// and those of registered types.
 
 #include <coproc/register_exception.hpp>
 
@@ -23,7 +23,8 @@ struct standard_exception {
 [[nodiscard]] const exception_operations* standard_by_number(std::uint16_t number) noexcept;
 
 /// Null when the type was not registered.
-[[nodiscard]] exception_accessor find_registered(const std::type_info& type, const std::string& type_name);
+[[nodiscard]] exception_accessor find_registered(const std::type_info& type,
+                                                 const std::string& type_name);
 [[nodiscard]] bool is_registered(exception_accessor accessor);
 
 } // namespace coproc::detail

@@ -12,7 +12,8 @@ namespace coproc::detail {
 namespace {
 
 [[noreturn]] void not_code() {
-    throw serialization_error{"coproc: a function pointer does not point into the program or one of its libraries"};
+    throw serialization_error{
+        "coproc: a function pointer does not point into the program or one of its libraries"};
 }
 
 /// Most functions are the program's own, and that does not change while it runs.
@@ -27,20 +28,24 @@ std::shared_ptr<const module_info> library_of(std::uintptr_t address) {
     return found;
 }
 
-/// The library that the message names, loaded if need be. It then stays loaded: functions of it may be in use
-/// for as long as this process runs.
-std::shared_ptr<const module_info> library(std::uint64_t key, const std::string& path, const std::string& build_id) {
+/// The library that the message names, loaded if need be. It then stays loaded: functions of it may
+/// be in use for as long as this process runs.
+std::shared_ptr<const module_info> library(std::uint64_t key, const std::string& path,
+                                           const std::string& build_id) {
     auto found = module_by_key(key);
     if (found == nullptr) {
         if (::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL) == nullptr) {
             const char* why = ::dlerror();
-            throw serialization_error{"coproc: cannot load the library that holds a function of this task: " +
-                                      std::string{why != nullptr ? why : path.c_str()}};
+            throw serialization_error{
+                "coproc: cannot load the library that holds a function of this task: " +
+                std::string{why != nullptr ? why : path.c_str()}};
         }
         found = module_by_key(key);
     }
     if (found == nullptr || found->build_id != build_id)
-        throw serialization_error{"coproc: " + path + " is another build here than in the process that sent a function of it"};
+        throw serialization_error{
+            "coproc: " + path +
+            " is another build here than in the process that sent a function of it"};
     return found;
 }
 
@@ -66,7 +71,8 @@ void encode_function(writer& w, const void* address) {
     const auto at = reinterpret_cast<std::uintptr_t>(address);
     if (address == nullptr || program().has_code(at)) {
         w.raw(std::uint64_t{0});
-        w.raw(static_cast<std::uint64_t>(address == nullptr ? 0 : at - program().base)); // offset 0 is the file's header
+        w.raw(static_cast<std::uint64_t>(
+            address == nullptr ? 0 : at - program().base)); // offset 0 is the file's header
         return;
     }
     const auto found = library_of(at);

@@ -53,14 +53,18 @@ std::string noted_build_id(const dl_phdr_info& info) {
         const auto* at = reinterpret_cast<const unsigned char*>(info.dlpi_addr + segment.p_vaddr);
         std::size_t left = segment.p_memsz;
         const std::size_t alignment = segment.p_align == 8 ? 8 : 4;
-        const auto padded = [alignment](std::size_t n) { return (n + alignment - 1) / alignment * alignment; };
+        const auto padded = [alignment](std::size_t n) {
+            return (n + alignment - 1) / alignment * alignment;
+        };
         while (left >= sizeof(ElfW(Nhdr))) {
             ElfW(Nhdr) note;
             std::memcpy(&note, at, sizeof note);
             const std::size_t description = sizeof note + padded(note.n_namesz);
             const std::size_t whole = description + padded(note.n_descsz);
-            if (note.n_descsz > left || note.n_namesz > left || description + note.n_descsz > left) break;
-            if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && std::memcmp(at + sizeof note, "GNU", 4) == 0)
+            if (note.n_descsz > left || note.n_namesz > left || description + note.n_descsz > left)
+                break;
+            if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 &&
+                std::memcmp(at + sizeof note, "GNU", 4) == 0)
                 return hex(at + description, note.n_descsz);
             if (whole >= left) break;
             at += whole;
@@ -70,16 +74,19 @@ std::string noted_build_id(const dl_phdr_info& info) {
     return {};
 }
 
-/// For a file that was linked without a build id: a digest of the code in memory. Path, size and time of the file
-/// would be cheaper, but they differ between hosts with the same build, and the file may have been replaced by
-/// another one since it was loaded.
+/// For a file that was linked without a build id: a digest of the code in memory. Path, size and
+/// time of the file would be cheaper, but they differ between hosts with the same build, and the
+/// file may have been replaced by another one since it was loaded.
 std::string code_digest(const dl_phdr_info& info) {
     std::uint64_t h = 0;
     for (std::size_t i = 0; i != info.dlpi_phnum; ++i) {
         const auto& segment = info.dlpi_phdr[i];
-        if (segment.p_type != PT_LOAD || (segment.p_flags & PF_X) == 0 || (segment.p_flags & PF_R) == 0) continue;
+        if (segment.p_type != PT_LOAD || (segment.p_flags & PF_X) == 0 ||
+            (segment.p_flags & PF_R) == 0)
+            continue;
         h = mix(h, segment.p_vaddr);
-        h = mix(h, hash(reinterpret_cast<const void*>(info.dlpi_addr + segment.p_vaddr), segment.p_filesz));
+        h = mix(h, hash(reinterpret_cast<const void*>(info.dlpi_addr + segment.p_vaddr),
+                        segment.p_filesz));
     }
     unsigned char bytes[8];
     std::memcpy(bytes, &h, 8);
@@ -124,7 +131,8 @@ int look_at(dl_phdr_info* info, std::size_t, void* to) {
         m.code_end = std::max(m.code_end, begin + segment.p_memsz);
     }
     if (m.code_end == 0) return 0;
-    if (!program && (info->dlpi_name == nullptr || std::strchr(info->dlpi_name, '/') == nullptr)) return 0; // the kernel's vdso
+    if (!program && (info->dlpi_name == nullptr || std::strchr(info->dlpi_name, '/') == nullptr))
+        return 0; // the kernel's vdso
     m.build_id = noted_build_id(*info);
     if (m.build_id.empty()) m.build_id = code_digest(*info);
     if (!program) {
@@ -164,7 +172,8 @@ private:
     }
     template <class Wanted>
     std::shared_ptr<const module_info> first(Wanted& wanted) const {
-        const auto found = std::find_if(modules_.begin(), modules_.end(), [&](const auto& m) { return wanted(*m); });
+        const auto found = std::find_if(modules_.begin(), modules_.end(),
+                                        [&](const auto& m) { return wanted(*m); });
         return found == modules_.end() ? nullptr : *found;
     }
     void rescan() {
@@ -187,7 +196,8 @@ module_map& map() {
 } // namespace
 
 const module_info& program_module() {
-    static const auto& program = *new std::shared_ptr<const module_info>(map().find([](const module_info& m) { return m.key == 0; }));
+    static const auto& program = *new std::shared_ptr<const module_info>(
+        map().find([](const module_info& m) { return m.key == 0; }));
     return *program;
 }
 

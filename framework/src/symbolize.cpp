@@ -1,14 +1,13 @@
 // SPDX-FileCopyrightText: 2026 The coproc authors
 // SPDX-License-Identifier: BSL-1.0
 
-// Frames as text. Boost.Stacktrace names addresses of the own process; these are offsets in files that this
-// process may not even have loaded, so the files are asked: addr2line, all frames of a file at once, and the
-// symbol table where there is no addr2line or no debug information.
-
-#include <coproc/detail/backtrace.hpp>
+// Frames as text. Boost.Stacktrace names addresses of the own process; these are offsets in files
+// that this process may not even have loaded, so the files are asked: addr2line, all frames of a
+// file at once, and the symbol table where there is no addr2line or no debug information.
 
 #include "elf_symbols.hpp"
 
+#include <coproc/detail/backtrace.hpp>
 #include <coproc/detail/module_map.hpp>
 
 #include <algorithm>
@@ -37,11 +36,14 @@ std::string output_of(const std::vector<std::string>& command) {
     std::array<int, 2> pipe{};
     if (::pipe2(pipe.data(), O_CLOEXEC) != 0) return {};
     std::vector<char*> argv;
-    for (const auto& word : command) argv.push_back(const_cast<char*>(word.c_str()));
+    for (const auto& word : command)
+        argv.push_back(const_cast<char*>(word.c_str()));
     argv.push_back(nullptr);
-    std::vector<char*> environment; // without the variable that would make it ask servers on the network
+    std::vector<char*>
+        environment; // without the variable that would make it ask servers on the network
     for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable)
-        if (!std::string_view{*variable}.starts_with("DEBUGINFOD_URLS=")) environment.push_back(*variable);
+        if (!std::string_view{*variable}.starts_with("DEBUGINFOD_URLS="))
+            environment.push_back(*variable);
     environment.push_back(nullptr);
 
     ::posix_spawn_file_actions_t actions;
@@ -50,7 +52,8 @@ std::string output_of(const std::vector<std::string>& command) {
     ::posix_spawn_file_actions_adddup2(&actions, pipe[1], STDOUT_FILENO);
     ::posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
     pid_t child = -1;
-    const int failed = ::posix_spawnp(&child, argv[0], &actions, nullptr, argv.data(), environment.data());
+    const int failed =
+        ::posix_spawnp(&child, argv[0], &actions, nullptr, argv.data(), environment.data());
     ::posix_spawn_file_actions_destroy(&actions);
     ::close(pipe[1]);
 
@@ -58,9 +61,11 @@ std::string output_of(const std::vector<std::string>& command) {
     if (failed == 0) {
         const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{10};
         for (;;) {
-            const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+            const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+                end - std::chrono::steady_clock::now());
             pollfd readable{pipe[0], POLLIN, 0};
-            const int ready = left.count() > 0 ? ::poll(&readable, 1, static_cast<int>(left.count())) : 0;
+            const int ready =
+                left.count() > 0 ? ::poll(&readable, 1, static_cast<int>(left.count())) : 0;
             if (ready < 0 && errno == EINTR) continue;
             std::array<char, 4096> buffer;
             const ssize_t n = ready > 0 ? ::read(pipe[0], buffer.data(), buffer.size()) : 0;
@@ -72,8 +77,7 @@ std::string output_of(const std::vector<std::string>& command) {
             if (n <= 0) break;
             out.append(buffer.data(), static_cast<std::size_t>(n));
         }
-        while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
-        }
+        while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {}
     }
     ::close(pipe[0]);
     return out;
@@ -86,9 +90,11 @@ std::string hex(std::uint64_t value) {
 }
 
 /// "f at /src/a.cpp:12", then " (inlined by) g at ..." for each function that it was inlined into.
-std::map<std::uint64_t, lines> ask_addr2line(const std::string& file, const std::vector<std::uint64_t>& offsets) {
+std::map<std::uint64_t, lines> ask_addr2line(const std::string& file,
+                                             const std::vector<std::uint64_t>& offsets) {
     std::vector<std::string> command{"addr2line", "-e", file, "-a", "-f", "-C", "-i", "-p"};
-    for (const auto offset : offsets) command.push_back(hex(offset));
+    for (const auto offset : offsets)
+        command.push_back(hex(offset));
     std::map<std::uint64_t, lines> found;
     const std::string out = output_of(command);
     std::size_t next = 0;
@@ -109,32 +115,40 @@ std::map<std::uint64_t, lines> ask_addr2line(const std::string& file, const std:
         }
         if (current == nullptr || line.starts_with("??")) continue;
         std::string text{line};
-        if (const auto unknown = text.find(" at ??:"); unknown != std::string::npos) text.resize(unknown);
+        if (const auto unknown = text.find(" at ??:"); unknown != std::string::npos)
+            text.resize(unknown);
         current->push_back(std::move(text));
     }
     return found;
 }
 
-std::map<std::uint64_t, lines> look_up(const std::string& module, const std::vector<std::uint64_t>& offsets) {
-    // The program's file may have been replaced or removed since it was started; this name still leads to it.
-    const std::string file = module.empty() ? "/proc/" + std::to_string(::getpid()) + "/exe" : module;
+std::map<std::uint64_t, lines> look_up(const std::string& module,
+                                       const std::vector<std::uint64_t>& offsets) {
+    // The program's file may have been replaced or removed since it was started; this name still
+    // leads to it.
+    const std::string file =
+        module.empty() ? "/proc/" + std::to_string(::getpid()) + "/exe" : module;
     auto found = ask_addr2line(file, offsets);
-    if (std::ranges::all_of(offsets, [&](auto offset) { return !found[offset].empty(); })) return found;
+    if (std::ranges::all_of(offsets, [&](auto offset) { return !found[offset].empty(); }))
+        return found;
     const elf_symbols symbols{file};
     for (const auto offset : offsets)
         if (found[offset].empty())
-            if (auto name = symbols.function_at(offset); !name.empty()) found[offset].push_back(std::move(name));
+            if (auto name = symbols.function_at(offset); !name.empty())
+                found[offset].push_back(std::move(name));
     return found;
 }
 
 /// Below these everything is the library's and the C++ runtime's.
 bool ends_the_task(std::string_view line) {
-    return line.find("coproc::detail::call_invoker<") != line.npos || line.find("coproc::detail::chunk_invoker<") != line.npos ||
+    return line.find("coproc::detail::call_invoker<") != line.npos ||
+           line.find("coproc::detail::chunk_invoker<") != line.npos ||
            line.find("coproc::detail::job_of<") != line.npos;
 }
 
 bool is_plumbing(std::string_view line) {
-    for (const std::string_view part : {"std::__invoke", "std::invoke<", "std::apply<", "std::__apply_impl<", "coproc::detail::invoke_once<"})
+    for (const std::string_view part : {"std::__invoke", "std::invoke<", "std::apply<",
+                                        "std::__apply_impl<", "coproc::detail::invoke_once<"})
         if (line.find(part) != line.npos && line.find(part) < line.find(" at ")) return true;
     return false;
 }
@@ -151,7 +165,8 @@ std::string file_name(const std::string& module) {
 
 std::string symbolize(const std::vector<backtrace_frame>& frames) {
     std::map<std::string, std::vector<std::uint64_t>> by_module;
-    for (const auto& frame : frames) by_module[frame.module].push_back(frame.offset);
+    for (const auto& frame : frames)
+        by_module[frame.module].push_back(frame.offset);
     std::map<std::string, std::map<std::uint64_t, lines>> names;
     for (const auto& [module, offsets] : by_module)
         if (module != "?") names[module] = look_up(module, offsets);

@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The coproc authors
 // SPDX-License-Identifier: BSL-1.0
 
-// Where an exception was thrown: a throw expression calls __cxa_throw, and this one stands in front of the C++
-// runtime's. It notes the calls of threads that are inside a task, and passes everything on.
+// Where an exception was thrown: a throw expression calls __cxa_throw, and this one stands in front
+// of the C++ runtime's. It notes the calls of threads that are inside a task, and passes everything
+// on.
 
 #include <coproc/detail/backtrace.hpp>
 
@@ -21,7 +22,8 @@
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define COPROC_SANITIZED 1
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||                         \
+    __has_feature(memory_sanitizer)
 #define COPROC_SANITIZED 1
 #endif
 #endif
@@ -63,8 +65,10 @@ backtrace_data thrown_backtrace(const std::exception_ptr& exception) {
     std::memcpy(&object, &exception, sizeof object);
     if (object == nullptr) return {};
     for (std::size_t i = 0; i != trace.last.size(); ++i) {
-        const thrown& candidate = trace.last[(trace.next + trace.last.size() - 1 - i) % trace.last.size()];
-        if (candidate.object == object) return to_backtrace(std::span{candidate.frames}.first(candidate.count));
+        const thrown& candidate =
+            trace.last[(trace.next + trace.last.size() - 1 - i) % trace.last.size()];
+        if (candidate.object == object)
+            return to_backtrace(std::span{candidate.frames}.first(candidate.count));
     }
     return {};
 }
@@ -75,14 +79,15 @@ namespace {
 
 using throw_function = void (*)(void*, void*, void (*)(void*));
 
-/// The C++ runtime's own. Looked for in what was loaded after this file, then by the runtimes' names: a program
-/// with an unusual link order must be able to throw, too.
+/// The C++ runtime's own. Looked for in what was loaded after this file, then by the runtimes'
+/// names: a program with an unusual link order must be able to throw, too.
 throw_function real_throw() noexcept {
     static const auto found = [] {
         void* symbol = ::dlsym(RTLD_NEXT, "__cxa_throw");
         for (const char* runtime : {"libstdc++.so.6", "libc++abi.so.1"}) {
             if (symbol != nullptr) break;
-            if (void* library = ::dlopen(runtime, RTLD_LAZY | RTLD_NOLOAD)) symbol = ::dlsym(library, "__cxa_throw");
+            if (void* library = ::dlopen(runtime, RTLD_LAZY | RTLD_NOLOAD))
+                symbol = ::dlsym(library, "__cxa_throw");
         }
         return reinterpret_cast<throw_function>(symbol);
     }();
@@ -108,7 +113,8 @@ throw_function real_throw() noexcept {
 
 #if defined(COPROC_TRACES_THROWS)
 
-// Weak, and with a reference to its neighbour in the runtime: where the runtime is linked statically its own
+// Weak, and with a reference to its neighbour in the runtime: where the runtime is linked
+// statically its own
 // __cxa_throw comes along with that neighbour and takes precedence, and nothing is traced.
 extern "C" [[noreturn]] void __cxa_rethrow();
 
@@ -119,8 +125,9 @@ __cxa_throw(void* object, void* type, void (*destroy)(void*)) {
     if (const throw_function real = real_throw()) {
         real(object, type, destroy);
     } else {
-        static constexpr char text[] = "coproc: this program's C++ runtime was not found behind the throw tracer; "
-                                       "build coproc with COPROC_THROW_BACKTRACES=0\n";
+        static constexpr char text[] =
+            "coproc: this program's C++ runtime was not found behind the throw tracer; "
+            "build coproc with COPROC_THROW_BACKTRACES=0\n";
         static_cast<void>(!::write(STDERR_FILENO, text, sizeof text - 1));
     }
     std::abort();

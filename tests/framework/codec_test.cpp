@@ -189,7 +189,7 @@ struct coproc::codec<legacy::temperature> {
     }
 };
 
-// --- what can be sent -----------------------------------------------------------------------------
+// --- what can be sent ----------------------------------------------------------------------------
 
 static_assert(sendable<int> && sendable<bool> && sendable<char8_t> && sendable<long double> &&
               sendable<colour>);
@@ -218,7 +218,7 @@ static_assert(!sendable<std::set<std::string, by_length>> && !sendable<std::pair
               !sendable<std::reference_wrapper<int>>);
 static_assert(!sendable<decltype([n = 1](int) { return n; })>);
 
-// --- travel types ---------------------------------------------------------------------------------
+// --- travel types --------------------------------------------------------------------------------
 
 template <class From, class To>
 inline constexpr bool travels_as = std::is_same_v<travel_t<From>, To>;
@@ -463,7 +463,7 @@ TEST_CASE("codec: data that is not aligned is read all the same") {
     }
 }
 
-// --- damaged data ---------------------------------------------------------------------------------
+// --- damaged data --------------------------------------------------------------------------------
 
 namespace {
 

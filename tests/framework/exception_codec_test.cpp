@@ -25,7 +25,9 @@ using namespace coproc::detail;
 
 namespace {
 
-failure_info somewhere() { return {.index = 7, .worker_pid = 99, .worker_name = "w", .label = "job", .backtrace = {}}; }
+failure_info somewhere() {
+    return {.index = 7, .worker_pid = 99, .worker_name = "w", .label = "job", .backtrace = {}};
+}
 
 std::exception_ptr travel_there(const std::exception_ptr& exception) {
     const auto bytes = encode_exception(exception);
@@ -75,7 +77,8 @@ void comes_back(const E& sent) {
     };
     arrives_as<E>(travel_there(std::make_exception_ptr(sent)), check);
     arrives_as<E>(local_failure(std::make_exception_ptr(sent), somewhere()), check);
-    arrives_as<E>(travel_there(travel_there(std::make_exception_ptr(sent))), check); // a pool within a task
+    arrives_as<E>(travel_there(travel_there(std::make_exception_ptr(sent))),
+                  check); // a pool within a task
 }
 
 struct plain_failure { // a user's own, with nothing in common with std
@@ -155,10 +158,13 @@ TEST_CASE("exception_codec: errors of the system keep their code") {
     comes_back(std::filesystem::filesystem_error{"copying", code});
     comes_back(std::filesystem::filesystem_error{"copying", "/a", code});
     comes_back(std::filesystem::filesystem_error{"copying", "/a", "/b", code});
-    arrives_as<std::system_error>(travel_there(std::make_exception_ptr(std::system_error{code, "opening"})),
-                                  [&](const std::system_error& e) { CHECK(e.code() == code); });
+    arrives_as<std::system_error>(
+        travel_there(std::make_exception_ptr(std::system_error{code, "opening"})),
+        [&](const std::system_error& e) { CHECK(e.code() == code); });
     arrives_as<std::filesystem::filesystem_error>(
-        travel_there(std::make_exception_ptr(std::filesystem::filesystem_error{"copying", "/a", "/b", code})), [&](const auto& e) {
+        travel_there(std::make_exception_ptr(
+            std::filesystem::filesystem_error{"copying", "/a", "/b", code})),
+        [&](const auto& e) {
             CHECK(e.code() == code);
             CHECK(e.path1() == "/a");
             CHECK(e.path2() == "/b");
@@ -166,20 +172,24 @@ TEST_CASE("exception_codec: errors of the system keep their code") {
 }
 
 TEST_CASE("exception_codec: what the library itself throws comes back") {
-    arrives_as<std::out_of_range>(travel_there(thrown_by([] { static_cast<void>(std::vector<int>{}.at(3)); })), [](const auto& e) {
-        CHECK_THAT(e.what(), ContainsSubstring("range"));
-    });
-    arrives_as<std::bad_variant_access>(travel_there(thrown_by([] { static_cast<void>(std::get<int>(std::variant<int, char>{'c'})); })), [](const auto& e) {
-        CHECK_THAT(e.what(), ContainsSubstring("wrong index"));
-    });
-    arrives_as<std::ios_base::failure>(travel_there(thrown_by([] {
-                                           std::ifstream file;
-                                           file.exceptions(std::ios::failbit);
-                                           file.open("/does/not/exist");
-                                       })),
-                                       [](const auto& e) { CHECK(e.what() == std::string{"basic_ios::clear: iostream error"}); });
-    arrives_as<std::filesystem::filesystem_error>(travel_there(thrown_by([] { static_cast<void>(std::filesystem::file_size("/does/not/exist")); })),
-                                                  [](const auto& e) { CHECK(e.path1() == "/does/not/exist"); });
+    arrives_as<std::out_of_range>(
+        travel_there(thrown_by([] { static_cast<void>(std::vector<int>{}.at(3)); })),
+        [](const auto& e) { CHECK_THAT(e.what(), ContainsSubstring("range")); });
+    arrives_as<std::bad_variant_access>(
+        travel_there(
+            thrown_by([] { static_cast<void>(std::get<int>(std::variant<int, char>{'c'})); })),
+        [](const auto& e) { CHECK_THAT(e.what(), ContainsSubstring("wrong index")); });
+    arrives_as<std::ios_base::failure>(
+        travel_there(thrown_by([] {
+            std::ifstream file;
+            file.exceptions(std::ios::failbit);
+            file.open("/does/not/exist");
+        })),
+        [](const auto& e) { CHECK(e.what() == std::string{"basic_ios::clear: iostream error"}); });
+    arrives_as<std::filesystem::filesystem_error>(
+        travel_there(
+            thrown_by([] { static_cast<void>(std::filesystem::file_size("/does/not/exist")); })),
+        [](const auto& e) { CHECK(e.path1() == "/does/not/exist"); });
 }
 
 TEST_CASE("exception_codec: coproc's own errors come back") {
@@ -190,32 +200,41 @@ TEST_CASE("exception_codec: coproc's own errors come back") {
     comes_back(serialization_error{"a"});
     comes_back(queue_closed_error{});
     comes_back(end_of_stream_error{});
-    arrives_as<timeout_error>(travel_there(std::make_exception_ptr(timeout_error{timeout_kind::queued})),
-                              [](const auto& e) { CHECK(e.kind() == timeout_kind::queued); });
-    arrives_as<worker_lost_error>(travel_there(std::make_exception_ptr(worker_lost_error{{.worker_pid = 5, .worker_name = {}, .label = {}, .backtrace = {}}, -9})), [](const auto& e) {
-        CHECK(e.pid() == 5);
-        CHECK(e.exit_code() == -9);
-    });
+    arrives_as<timeout_error>(
+        travel_there(std::make_exception_ptr(timeout_error{timeout_kind::queued})),
+        [](const auto& e) { CHECK(e.kind() == timeout_kind::queued); });
+    arrives_as<worker_lost_error>(
+        travel_there(std::make_exception_ptr(worker_lost_error{
+            {.worker_pid = 5, .worker_name = {}, .label = {}, .backtrace = {}}, -9})),
+        [](const auto& e) {
+            CHECK(e.pid() == 5);
+            CHECK(e.exit_code() == -9);
+        });
 }
 
 TEST_CASE("exception_codec: other types arrive as remote_error") {
-    arrives_as<remote_error>(travel_there(std::make_exception_ptr(io_failure{"disk"})), [](const auto& e) {
-        CHECK_THAT(e.type_name(), EndsWith("io_failure"));
-        CHECK(e.what() == std::string{"disk"});
-    });
-    arrives_as<remote_error>(travel_there(std::make_exception_ptr(42)), [](const auto& e) { CHECK(e.type_name() == "int"); });
-    arrives_as<remote_error>(travel_there(std::make_exception_ptr(plain_failure{1})), [](const auto& e) {
-        CHECK_THAT(e.type_name(), EndsWith("plain_failure"));
-    });
-    arrives_as<remote_error>(travel_there(std::make_exception_ptr(std::string{"text"})), [](const auto& e) {
-        CHECK(e.type_name() == "std::string");
-        CHECK(e.what() == std::string{"text"});
-    });
-    arrives_as<remote_error>(travel_there(thrown_by([] { throw "literal"; })), [](const auto& e) { CHECK(e.what() == std::string{"literal"}); });
-    arrives_as<remote_error>(travel_there(travel_there(std::make_exception_ptr(io_failure{"disk"}))), [](const auto& e) {
-        CHECK_THAT(e.type_name(), EndsWith("io_failure"));
-        CHECK(e.what() == std::string{"disk"});
-    });
+    arrives_as<remote_error>(travel_there(std::make_exception_ptr(io_failure{"disk"})),
+                             [](const auto& e) {
+                                 CHECK_THAT(e.type_name(), EndsWith("io_failure"));
+                                 CHECK(e.what() == std::string{"disk"});
+                             });
+    arrives_as<remote_error>(travel_there(std::make_exception_ptr(42)),
+                             [](const auto& e) { CHECK(e.type_name() == "int"); });
+    arrives_as<remote_error>(
+        travel_there(std::make_exception_ptr(plain_failure{1})),
+        [](const auto& e) { CHECK_THAT(e.type_name(), EndsWith("plain_failure")); });
+    arrives_as<remote_error>(travel_there(std::make_exception_ptr(std::string{"text"})),
+                             [](const auto& e) {
+                                 CHECK(e.type_name() == "std::string");
+                                 CHECK(e.what() == std::string{"text"});
+                             });
+    arrives_as<remote_error>(travel_there(thrown_by([] { throw "literal"; })),
+                             [](const auto& e) { CHECK(e.what() == std::string{"literal"}); });
+    arrives_as<remote_error>(
+        travel_there(travel_there(std::make_exception_ptr(io_failure{"disk"}))), [](const auto& e) {
+            CHECK_THAT(e.type_name(), EndsWith("io_failure"));
+            CHECK(e.what() == std::string{"disk"});
+        });
 }
 
 TEST_CASE("exception_codec: in the own process a user's type stays what it is") {
@@ -231,7 +250,8 @@ TEST_CASE("exception_codec: registered types arrive as themselves") {
     register_exception<coded_failure>();
     register_exception<tiny_failure>();
     register_exception<late_failure>();
-    arrives_as<plain_failure>(travel_there(std::make_exception_ptr(plain_failure{5})), [](const auto& e) { CHECK(e.code == 5); });
+    arrives_as<plain_failure>(travel_there(std::make_exception_ptr(plain_failure{5})),
+                              [](const auto& e) { CHECK(e.code == 5); });
     coded_failure coded{"text", 8};
     coded.notes = {"a", "b"};
     arrives_as<coded_failure>(travel_there(std::make_exception_ptr(coded)), [](const auto& e) {
@@ -239,18 +259,23 @@ TEST_CASE("exception_codec: registered types arrive as themselves") {
         CHECK(e.code == 8);
         CHECK(e.notes.size() == 2);
     });
-    arrives_as<late_failure>(travel_there(std::make_exception_ptr(late_failure{"late"})), [](const auto& e) { CHECK(e.what() == std::string{"late"}); });
+    arrives_as<late_failure>(travel_there(std::make_exception_ptr(late_failure{"late"})),
+                             [](const auto& e) { CHECK(e.what() == std::string{"late"}); });
     // A final class cannot be made a task_failure; it is itself all the same.
-    CHECK_THROWS_AS(std::rethrow_exception(travel_there(std::make_exception_ptr(tiny_failure{4}))), tiny_failure);
+    CHECK_THROWS_AS(std::rethrow_exception(travel_there(std::make_exception_ptr(tiny_failure{4}))),
+                    tiny_failure);
     // Arrived, and sent on.
-    arrives_as<coded_failure>(travel_there(travel_there(std::make_exception_ptr(coded))), [](const auto& e) { CHECK(e.code == 8); });
+    arrives_as<coded_failure>(travel_there(travel_there(std::make_exception_ptr(coded))),
+                              [](const auto& e) { CHECK(e.code == 8); });
 }
 
 TEST_CASE("exception_codec: an exception that cannot be encoded still arrives as something") {
     register_exception<rude_failure>();
     rude_failure rude;
     rude.rude = true;
-    arrives_as<remote_error>(travel_there(std::make_exception_ptr(rude)), [](const auto& e) { CHECK_THAT(e.type_name(), EndsWith("rude_failure")); });
+    arrives_as<remote_error>(travel_there(std::make_exception_ptr(rude)), [](const auto& e) {
+        CHECK_THAT(e.type_name(), EndsWith("rude_failure"));
+    });
 }
 
 TEST_CASE("exception_codec: what was nested comes along") {
@@ -265,12 +290,15 @@ TEST_CASE("exception_codec: what was nested comes along") {
             std::throw_with_nested(std::runtime_error{"outer"});
         }
     });
-    for (const auto& arrived : {travel_there(sent), travel_there(travel_there(sent)), local_failure(sent, somewhere())}) {
+    for (const auto& arrived :
+         {travel_there(sent), travel_there(travel_there(sent)), local_failure(sent, somewhere())}) {
         arrives_as<std::runtime_error>(arrived, [](const auto& e) {
             CHECK(e.what() == std::string{"outer"});
             const auto middle = thrown_by([&] { std::rethrow_if_nested(e); });
             REQUIRE(middle != nullptr);
-            CHECK_THAT(format_exception(middle), ContainsSubstring("middle") && ContainsSubstring("std::invalid_argument: innermost"));
+            CHECK_THAT(format_exception(middle),
+                       ContainsSubstring("middle") &&
+                           ContainsSubstring("std::invalid_argument: innermost"));
         });
     }
 }
@@ -309,7 +337,8 @@ TEST_CASE("exception_codec: a throw inside a task knows where it was") {
     arrives_as<std::out_of_range>(arrived, [](const auto& e) {
         const auto* failure = dynamic_cast<const task_failure*>(&e);
         REQUIRE(failure != nullptr);
-        CHECK_THAT(failure->backtrace(), ContainsSubstring("#0 ") && ContainsSubstring("__throw_out_of_range"));
+        CHECK_THAT(failure->backtrace(),
+                   ContainsSubstring("#0 ") && ContainsSubstring("__throw_out_of_range"));
     });
     CHECK(thrown_backtrace(thrown_by([] { throw 1; })).empty());
 }
@@ -335,23 +364,27 @@ TEST_CASE("exception_codec: a backtrace names functions") {
 
 TEST_CASE("exception_codec: damaged data is refused") {
     std::mt19937 random{99};
-    for (const auto& sent : {std::make_exception_ptr(std::out_of_range{"text"}), std::make_exception_ptr(io_failure{"disk"}),
-                             std::make_exception_ptr(std::system_error{std::make_error_code(std::errc::timed_out), "x"}),
-                             std::make_exception_ptr(plain_failure{5}), std::make_exception_ptr(timeout_error{})}) {
+    for (const auto& sent :
+         {std::make_exception_ptr(std::out_of_range{"text"}),
+          std::make_exception_ptr(io_failure{"disk"}),
+          std::make_exception_ptr(
+              std::system_error{std::make_error_code(std::errc::timed_out), "x"}),
+          std::make_exception_ptr(plain_failure{5}), std::make_exception_ptr(timeout_error{})}) {
         const auto good = encode_exception(sent);
         const auto survives = [](std::span<const std::byte> bytes) {
             try {
                 reader r{bytes};
                 const auto decoded = decode_exception(r, somewhere());
                 CHECK(decoded != nullptr);
-            } catch (const serialization_error&) {
-            }
+            } catch (const serialization_error&) {}
         };
         for (std::size_t length = 0; length < good.size(); ++length)
-            survives(std::vector<std::byte>(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(length)));
+            survives(std::vector<std::byte>(good.begin(),
+                                            good.begin() + static_cast<std::ptrdiff_t>(length)));
         for (int i = 0; i != 5000; ++i) {
             auto bad = good;
-            for (auto flips = 1 + random() % 3; flips != 0; --flips) bad[random() % bad.size()] = static_cast<std::byte>(random());
+            for (auto flips = 1 + random() % 3; flips != 0; --flips)
+                bad[random() % bad.size()] = static_cast<std::byte>(random());
             survives(bad);
         }
     }

@@ -92,9 +92,12 @@ TEST_CASE("function_id: another build of a library is refused, and so is a missi
         return out;
     };
     CHECK(message(id.module, module->path, module->build_id) == bytes);
-    CHECK_THROWS_AS(from_bytes<binary>(message(id.module, module->path, "0123")), serialization_error);
-    CHECK_THROWS_WITH(from_bytes<binary>(message(id.module + 2, module->path, "0123")), ContainsSubstring("another build"));
-    CHECK_THROWS_WITH(from_bytes<binary>(message(id.module + 2, "/nowhere/lib.so", "0123")), ContainsSubstring("/nowhere/lib.so"));
+    CHECK_THROWS_AS(from_bytes<binary>(message(id.module, module->path, "0123")),
+                    serialization_error);
+    CHECK_THROWS_WITH(from_bytes<binary>(message(id.module + 2, module->path, "0123")),
+                      ContainsSubstring("another build"));
+    CHECK_THROWS_WITH(from_bytes<binary>(message(id.module + 2, "/nowhere/lib.so", "0123")),
+                      ContainsSubstring("/nowhere/lib.so"));
 }
 
 TEST_CASE("function_id: what is not code is refused") {
@@ -126,8 +129,10 @@ TEST_CASE("function_id: many threads may send while libraries come and go") {
         });
     for (int i = 0; i != 50; ++i) {
         const plugin library;
-        if (from_bytes<binary>(to_bytes(library.get("plugin_plus"))) != library.get("plugin_plus")) ++wrong;
+        if (from_bytes<binary>(to_bytes(library.get("plugin_plus"))) != library.get("plugin_plus"))
+            ++wrong;
     }
-    for (auto& thread : threads) thread.join();
+    for (auto& thread : threads)
+        thread.join();
     CHECK(wrong == 0);
 }

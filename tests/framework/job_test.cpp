@@ -95,11 +95,12 @@ auto map_there(F&& function, const std::vector<Item>& items) {
     CHECK(call.out->room() == 0);
     reader reply{call.bytes};
     map_outcome<std::conditional_t<std::is_void_v<result>, int, result>> outcome;
-    const auto told = decode_chunk_reply<result>(reply, count, {.index = 10, .worker_name = {}, .label = {}, .backtrace = {}},
-                                                 [&](std::uint32_t i, auto&&... value) {
-                                                     CHECK(i == outcome.ok++);
-                                                     (outcome.values.push_back(std::forward<decltype(value)>(value)), ...);
-                                                 });
+    const auto told = decode_chunk_reply<result>(
+        reply, count, {.index = 10, .worker_name = {}, .label = {}, .backtrace = {}},
+        [&](std::uint32_t i, auto&&... value) {
+            CHECK(i == outcome.ok++);
+            (outcome.values.push_back(std::forward<decltype(value)>(value)), ...);
+        });
     CHECK(told.ok == outcome.ok);
     CHECK(reply.left() == 0);
     outcome.error = told.error;
@@ -164,20 +165,28 @@ struct coproc::codec<moody> {
     }
 };
 
-// --- what is a job --------------------------------------------------------------------------------
+// --- what is a job -------------------------------------------------------------------------------
 
-static_assert(job_callable<decltype(twice), int> && job_callable<decltype(&twice), short> && job_callable<decltype(nothing_at_all)&>);
-static_assert(job_callable<adder, int> && job_callable<multiplier&, int> && job_callable<std::plus<>, int, double>);
+static_assert(job_callable<decltype(twice), int> && job_callable<decltype(&twice), short> &&
+              job_callable<decltype(nothing_at_all)&>);
+static_assert(job_callable<adder, int> && job_callable<multiplier&, int> &&
+              job_callable<std::plus<>, int, double>);
 static_assert(job_callable<decltype(join)&, const char (&)[3], std::string_view>);
-static_assert(job_callable<decltype(&person::greet), person, const char*> && job_callable<decltype(&person::age), person>);
+static_assert(job_callable<decltype(&person::greet), person, const char*> &&
+              job_callable<decltype(&person::age), person>);
 static_assert(job_callable<decltype(coproc::bind_front(&join, "a")), std::string>);
 static_assert(job_callable<decltype(coproc::bind_front(coproc::bind_front(&join, "a"), "b"))>);
-static_assert(!job_callable<decltype(twice), std::string> && !job_callable<decltype(twice), int*> && !job_callable<decltype(twice)>);
-static_assert(!job_callable<decltype([n = 1](int x) { return n + x; }), int> && !job_callable<std::function<int(int)>, int>);
+static_assert(!job_callable<decltype(twice), std::string> && !job_callable<decltype(twice), int*> &&
+              !job_callable<decltype(twice)>);
+static_assert(!job_callable<decltype([n = 1](int x) { return n + x; }), int> &&
+              !job_callable<std::function<int(int)>, int>);
 static_assert(!job_callable<decltype(coproc::bind_front([n = 1](int x) { return n + x; }, 1))>);
-static_assert(!job_callable<decltype(coproc::bind_front([](int* x) { return x != nullptr; }, static_cast<int*>(nullptr)))>);
-static_assert(!job_callable<int* (*)()> && job_callable<const char* (*)()> && job_callable<const std::string& (*)()>);
-static_assert(!std::is_aggregate_v<decltype(coproc::bind_front(&join, "a"))>); // safe in a co_await expression
+static_assert(!job_callable<decltype(coproc::bind_front([](int* x) { return x != nullptr; },
+                                                        static_cast<int*>(nullptr)))>);
+static_assert(!job_callable<int* (*)()> && job_callable<const char* (*)()> &&
+              job_callable<const std::string& (*)()>);
+static_assert(!std::is_aggregate_v<decltype(coproc::bind_front(&join, "a"))>); // safe in a co_await
+                                                                               // expression
 
 TEST_CASE("job: every kind of callable can be called elsewhere") {
     CHECK(call_there(twice, 4) == 8);
@@ -197,39 +206,53 @@ TEST_CASE("job: every kind of callable can be called elsewhere") {
 TEST_CASE("job: arguments arrive as decayed rvalues, views as what they show") {
     CHECK(call_there(join, "a", std::string_view{"b"}) == "ab");
     CHECK(call_there([](std::unique_ptr<int> p) { return *p; }, std::make_unique<int>(5)) == 5);
-    CHECK(*call_there([](std::unique_ptr<int>&& p) { return std::move(p); }, std::make_unique<int>(5)) == 5);
+    CHECK(*call_there([](std::unique_ptr<int>&& p) { return std::move(p); },
+                      std::make_unique<int>(5)) == 5);
     const int numbers[] = {1, 2, 3};
-    CHECK(call_there([](const std::vector<int>& v) { return std::accumulate(v.begin(), v.end(), 0); }, std::span{numbers}) == 6);
+    CHECK(
+        call_there([](const std::vector<int>& v) { return std::accumulate(v.begin(), v.end(), 0); },
+                   std::span{numbers}) == 6);
 }
 
 TEST_CASE("job: results that only refer to something own it when they arrive") {
-    const auto text = call_there([](const std::string& s) { return std::string_view{s}; }, "argument");
+    const auto text =
+        call_there([](const std::string& s) { return std::string_view{s}; }, "argument");
     STATIC_REQUIRE(std::is_same_v<decltype(text), const std::string>);
     CHECK(text == "argument");
     CHECK(call_there([]() -> const char* { return "literal"; }) == "literal");
-    CHECK(call_there([](const std::vector<int>& v) -> const int& { return v.back(); }, std::vector{1, 2}) == 2);
+    CHECK(call_there([](const std::vector<int>& v) -> const int& { return v.back(); },
+                     std::vector{1, 2}) == 2);
 }
 
 TEST_CASE("job: bind_front binds what would have been captured") {
     CHECK(call_there(coproc::bind_front(join, "front-"), "back") == "front-back");
     const std::map<std::string, int> table{{"x", 4}};
-    CHECK(call_there(coproc::bind_front([](const auto& t, const std::string& key) { return t.at(key); }, table), "x") == 4);
-    CHECK(call_there(coproc::bind_front(coproc::bind_front([](int a, int b, int c) { return 100 * a + 10 * b + c; }, 1), 2), 3) == 123);
+    CHECK(call_there(coproc::bind_front(
+                         [](const auto& t, const std::string& key) { return t.at(key); }, table),
+                     "x") == 4);
+    CHECK(
+        call_there(
+            coproc::bind_front(
+                coproc::bind_front([](int a, int b, int c) { return 100 * a + 10 * b + c; }, 1), 2),
+            3) == 123);
     CHECK(call_there(coproc::bind_front(adder{2}), 3) == 5);
     CHECK(call_there(coproc::bind_front(&person::greet, person{"Ada", 36}), "Hi") == "Hi, Ada");
-    CHECK(call_there(coproc::bind_front([](std::unique_ptr<int> p, int x) { return *p + x; }, std::make_unique<int>(5)), 1) == 6);
+    CHECK(call_there(coproc::bind_front([](std::unique_ptr<int> p, int x) { return *p + x; },
+                                        std::make_unique<int>(5)),
+                     1) == 6);
     const auto here = coproc::bind_front(join, std::string{"a"});
     CHECK(here("b") == "ab");
 }
 
 TEST_CASE("job: trust_captures sends a lambda as it lies in memory") {
-    const int n = 5;
-    const double d = 0.5;
+    int n = 5;
+    double d = 0.5;
     CHECK(call_there(trust_captures([n, d](int x) { return n + d + x; }), 1) == 6.5);
 }
 
 TEST_CASE("job: an exception leaves the invoker") {
-    CHECK_THROWS_AS(call_there([](int x) -> int { throw std::out_of_range{std::to_string(x)}; }, 1), std::out_of_range);
+    CHECK_THROWS_AS(call_there([](int x) -> int { throw std::out_of_range{std::to_string(x)}; }, 1),
+                    std::out_of_range);
     CHECK_THROWS_AS(call_there([](moody) {}, moody{7}), std::runtime_error);
     CHECK_THROWS_AS(call_there([] { return moody{3}; }), std::runtime_error);
 }
@@ -243,16 +266,24 @@ TEST_CASE("job: a chunk returns its results in order") {
     CHECK(doubled.values[999] == 1998);
     CHECK(doubled.begun.back() == 999);
 
-    CHECK(map_there([](const std::string& s) { return s + "!"; }, std::vector<std::string>{"a", "b"}).values == std::vector<std::string>{"a!", "b!"});
-    CHECK(map_there([](int x) { return x > 1; }, std::vector{1, 2}).values == std::vector{false, true});
+    CHECK(
+        map_there([](const std::string& s) { return s + "!"; }, std::vector<std::string>{"a", "b"})
+            .values == std::vector<std::string>{"a!", "b!"});
+    CHECK(map_there([](int x) { return x > 1; }, std::vector{1, 2}).values ==
+          std::vector{false, true});
     CHECK(map_there([](int) {}, std::vector{1, 2}).ok == 2);
     CHECK(map_there([](int x) { return x; }, std::vector<int>{}).ok == 0);
-    CHECK(map_there([](std::monostate) { return std::monostate{}; }, std::vector<std::monostate>(3)).ok == 3);
-    CHECK(map_there<true>([](int a, const std::string& b) { return b + std::to_string(a); }, std::vector<std::tuple<int, std::string>>{{1, "x"}, {2, "y"}}).values ==
-          std::vector<std::string>{"x1", "y2"});
-    CHECK(map_there<true>(std::plus<>{}, std::vector<std::pair<int, int>>{{1, 2}}).values == std::vector{3});
+    CHECK(map_there([](std::monostate) { return std::monostate{}; }, std::vector<std::monostate>(3))
+              .ok == 3);
+    CHECK(map_there<true>([](int a, const std::string& b) { return b + std::to_string(a); },
+                          std::vector<std::tuple<int, std::string>>{{1, "x"}, {2, "y"}})
+              .values == std::vector<std::string>{"x1", "y2"});
+    CHECK(map_there<true>(std::plus<>{}, std::vector<std::pair<int, int>>{{1, 2}}).values ==
+          std::vector{3});
     CHECK(map_there(only_rvalue{}, std::vector{1}).values == std::vector{2});
-    CHECK(map_there([](int x) { return std::make_unique<int>(x); }, std::vector{4}).values.at(0).operator*() == 4);
+    CHECK(map_there([](int x) { return std::make_unique<int>(x); }, std::vector{4})
+              .values.at(0)
+              .operator*() == 4);
 }
 
 namespace {
@@ -265,7 +296,8 @@ void failed_at(const map_outcome<R>& outcome, std::uint32_t index, const std::st
         std::rethrow_exception(outcome.error);
     } catch (const std::runtime_error& e) {
         CHECK(e.what() == what);
-        CHECK(dynamic_cast<const task_failure&>(static_cast<const std::exception&>(e)).index() == 10 + index);
+        CHECK(dynamic_cast<const task_failure&>(static_cast<const std::exception&>(e)).index() ==
+              10 + index);
     }
 }
 
@@ -288,13 +320,18 @@ TEST_CASE("job: a chunk stops at the first failure and keeps what was done befor
 }
 
 TEST_CASE("job: an item that cannot be decoded fails by itself") {
-    failed_at(map_there([](moody m) { return m.value; }, std::vector<moody>{{1}, {2}, {7}, {1}}), 2, "decode: not a seven");
+    failed_at(map_there([](moody m) { return m.value; }, std::vector<moody>{{1}, {2}, {7}, {1}}), 2,
+              "decode: not a seven");
 }
 
 TEST_CASE("job: a result that cannot be encoded fails its item") {
-    failed_at(map_there([](int x) { return moody{x}; }, std::vector{1, 2, 3, 4}), 2, "size: not a three");
-    failed_at(map_there([](int x) { return moody{x}; }, std::vector{1, 5, 3, 4}), 1, "encode: not a five");
-    failed_at(map_there([](int x) -> std::variant<int, moody> { return moody{x}; }, std::vector{1, 5}), 1, "encode: not a five");
+    failed_at(map_there([](int x) { return moody{x}; }, std::vector{1, 2, 3, 4}), 2,
+              "size: not a three");
+    failed_at(map_there([](int x) { return moody{x}; }, std::vector{1, 5, 3, 4}), 1,
+              "encode: not a five");
+    failed_at(
+        map_there([](int x) -> std::variant<int, moody> { return moody{x}; }, std::vector{1, 5}), 1,
+        "encode: not a five");
 }
 
 TEST_CASE("job: encoding a result is its item's business") {
@@ -310,7 +347,8 @@ TEST_CASE("job: a damaged chunk or reply is refused") {
     reader in{bytes};
     fake_call call{in};
     const auto empty = [](std::monostate) {};
-    CHECK_THROWS_AS((chunk_invoker<decltype(empty), void, std::monostate>::invoke(call)), serialization_error);
+    CHECK_THROWS_AS((chunk_invoker<decltype(empty), void, std::monostate>::invoke(call)),
+                    serialization_error);
     reader reply{bytes};
     CHECK_THROWS_AS(decode_chunk_reply<int>(reply, 10, {}, [](auto...) {}), serialization_error);
 }
@@ -320,7 +358,8 @@ TEST_CASE("job: a job is a copyable handle to a stored call") {
     ran = 0;
     const job none;
     CHECK(!none);
-    const job j{[](const std::string& s, int n) { ran += n * static_cast<int>(s.size()); }, "abc", 2};
+    const job j{[](const std::string& s, int n) { ran += n * static_cast<int>(s.size()); }, "abc",
+                2};
     CHECK(j);
     const job copy = j;
     copy();

@@ -2,19 +2,20 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What can be sent to another process, and how. Most types need nothing: arithmetic types, enums, strings, the
-// standard containers and vocabulary types, and plain aggregates of these travel as they are. A class with
-// private state, a base class or a C array names its state:
+// What can be sent to another process, and how. Most types need nothing: arithmetic types, enums,
+// strings, the standard containers and vocabulary types, and plain aggregates of these travel as
+// they are. A class with private state, a base class or a C array names its state:
 //
 //     class account {
 //     public:
 //         auto members() { return std::tie(owner_, balance_); }
 //     ...
 //
-// or a free `auto coproc_members(account& a)` does, found by argument-dependent lookup. Where that is not enough,
-// specialise codec<T> (see below).
+// or a free `auto coproc_members(account& a)` does, found by argument-dependent lookup. Where that
+// is not enough, specialise codec<T> (see below).
 //
-// The bytes are meant for the same build on the same kind of machine, in memory; they are not a file format.
+// The bytes are meant for the same build on the same kind of machine, in memory; they are not a
+// file format.
 
 #include <coproc/detail/sendable.hpp>
 #include <coproc/detail/travel.hpp>
@@ -28,17 +29,18 @@ namespace coproc {
 
 /// Whether a T can be sent to another process and arrives as a T.
 template <class T>
-concept sendable = std::is_object_v<T> && detail::judgement<std::remove_cv_t<T>>::why == detail::refusal::none;
+concept sendable =
+    std::is_object_v<T> && detail::judgement<std::remove_cv_t<T>>::why == detail::refusal::none;
 
-/// What a T is when it arrives: string literals and string_view as std::string, spans and other views as
-/// std::vector, also inside other types; everything else as the decayed type.
+/// What a T is when it arrives: string literals and string_view as std::string, spans and other
+/// views as std::vector, also inside other types; everything else as the decayed type.
 template <class T>
 using travel_t = detail::travel_type_t<T>;
 
-/// How T is encoded. Specialise it, with these three functions, for a type whose state is more than its members
-/// say: `size` announces exactly what `encode` will write, `decode` reads as much and throws what it likes.
-/// All three may run on any thread. A class template names the types it contains in
-/// `using parts = coproc::detail::types<...>`, so that it is sendable when they are.
+/// How T is encoded. Specialise it, with these three functions, for a type whose state is more than
+/// its members say: `size` announces exactly what `encode` will write, `decode` reads as much and
+/// throws what it likes. All three may run on any thread. A class template names the types it
+/// contains in `using parts = coproc::detail::types<...>`, so that it is sendable when they are.
 template <class T>
 struct codec {
     static constexpr bool is_built_in = true; // absent in a specialisation

@@ -2,14 +2,16 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Everything that coproc throws. Two questions are answered by type: what went wrong (coproc::error and its
-// children, or the standard exception that a task threw) and where (coproc::task_failure, a mixin):
+// Everything that coproc throws. Two questions are answered by type: what went wrong (coproc::error
+// and its children, or the standard exception that a task threw) and where (coproc::task_failure, a
+// mixin):
 //
 //     try { co_await pool.map_async(f, inputs); }
 //     catch (const std::out_of_range& e)    { ... }              // thrown by f, in another process
 //     catch (const coproc::task_failure& e) { log(e.index(), e.backtrace()); }
 //
-// All types are copyable without throwing, as exceptions must be, and may be read from several threads.
+// All types are copyable without throwing, as exceptions must be, and may be read from several
+// threads.
 
 #include <coproc/detail/failure_info.hpp>
 
@@ -29,10 +31,12 @@ public:
     using std::runtime_error::runtime_error;
 };
 
-/// Where a task failed. Has no standard base, so that a catch of a standard type is never ambiguous.
+/// Where a task failed. Has no standard base, so that a catch of a standard type is never
+/// ambiguous.
 class task_failure {
 public:
     task_failure() : task_failure{detail::failure_info{}} {}
+    /// For the library.
     explicit task_failure(detail::failure_info where)
         : where_{std::make_shared<const detail::failure_info>(std::move(where))} {}
     task_failure(const task_failure&) noexcept = default;
@@ -41,12 +45,17 @@ public:
 
     /// The item's position in its map; 0 for a single call.
     [[nodiscard]] std::size_t index() const noexcept { return where_->index; }
+    /// task_options::label, or "".
     [[nodiscard]] const std::string& label() const noexcept { return where_->label; }
+    /// On threads the program's own; 0 if no worker had it yet.
     [[nodiscard]] pid_t worker_pid() const noexcept { return where_->worker_pid; }
+    /// "pool-3" for the third worker of a pool without a name.
     [[nodiscard]] const std::string& worker_name() const noexcept { return where_->worker_name; }
-    /// Where the task threw or crashed, one line per frame; may be empty. Symbolised on the first call.
+    /// Where the task threw or crashed, one line per frame; may be empty. Symbolised on the first
+    /// call.
     [[nodiscard]] std::string backtrace() const { return where_->backtrace.text(); }
 
+    /// For the library.
     [[nodiscard]] const detail::failure_info& where() const noexcept { return *where_; }
 
 private:
@@ -60,6 +69,7 @@ enum class timeout_kind {
     running, // the task was stopped (task_options::timeout)
 };
 
+/// A time ran out; kind() says which. One of a task is a task_failure too.
 class timeout_error : public error {
 public:
     using enum timeout_kind;
@@ -67,6 +77,7 @@ public:
     explicit timeout_error(timeout_kind kind = timeout_kind::waiting);
     timeout_error(timeout_kind kind, const std::string& what) : error{what}, kind_{kind} {}
 
+    /// Which time it was.
     [[nodiscard]] timeout_kind kind() const noexcept { return kind_; }
 
 private:
@@ -76,7 +87,8 @@ private:
 /// The task was dropped or stopped before it had a result.
 class cancelled_error : public error {
 public:
-    explicit cancelled_error(const std::string& what = "coproc: the task was cancelled") : error{what} {}
+    explicit cancelled_error(const std::string& what = "coproc: the task was cancelled")
+        : error{what} {}
 };
 
 /// The worker ended in the middle of the task.
@@ -87,7 +99,9 @@ public:
     worker_lost_error(detail::failure_info where, int exit_code, const std::string& what)
         : error{what}, task_failure{std::move(where)}, exit_code_{exit_code} {}
 
+    /// Of the worker: worker_pid().
     [[nodiscard]] pid_t pid() const noexcept { return worker_pid(); }
+    /// What the process returned, or the negative number of the signal that killed it, as in Python.
     [[nodiscard]] int exit_code() const noexcept { return exit_code_; }
     /// "SIGSEGV" and the like; empty when the worker left by itself.
     [[nodiscard]] std::string signal_name() const;
@@ -96,11 +110,13 @@ private:
     int exit_code_;
 };
 
-/// An exception of a type that does not travel (see register_exception). what() is the original text.
+/// An exception of a type that does not travel (see register_exception). what() is the original
+/// text.
 class remote_error : public error, public task_failure {
 public:
     remote_error(std::string type_name, const std::string& what, detail::failure_info where = {})
-        : error{what}, task_failure{std::move(where)},
+        : error{what},
+          task_failure{std::move(where)},
           type_name_{std::make_shared<const std::string>(std::move(type_name))} {}
 
     /// The demangled name of the type that was thrown.
@@ -113,7 +129,8 @@ private:
 /// Work was given to a pool after close() or terminate().
 class pool_closed_error : public error {
 public:
-    explicit pool_closed_error(const std::string& what = "coproc: the pool takes no more work") : error{what} {}
+    explicit pool_closed_error(const std::string& what = "coproc: the pool takes no more work")
+        : error{what} {}
 };
 
 /// Worker processes cannot be started; the text says what to do.
@@ -128,45 +145,58 @@ public:
     using error::error;
 };
 
+/// Nothing was in the queue. (Of facilities to come, as the errors below.)
 class queue_empty_error : public error {
 public:
-    explicit queue_empty_error(const std::string& what = "coproc: the queue is empty") : error{what} {}
+    explicit queue_empty_error(const std::string& what = "coproc: the queue is empty")
+        : error{what} {}
 };
 
+/// There was no room in the queue.
 class queue_full_error : public error {
 public:
-    explicit queue_full_error(const std::string& what = "coproc: the queue is full") : error{what} {}
+    explicit queue_full_error(const std::string& what = "coproc: the queue is full")
+        : error{what} {}
 };
 
+/// The queue was closed and is empty, or takes no more.
 class queue_closed_error : public error {
 public:
-    explicit queue_closed_error(const std::string& what = "coproc: the queue is closed") : error{what} {}
+    explicit queue_closed_error(const std::string& what = "coproc: the queue is closed")
+        : error{what} {}
 };
 
+/// A party of the barrier has gone, or it was aborted.
 class broken_barrier_error : public error {
 public:
-    explicit broken_barrier_error(const std::string& what = "coproc: the barrier is broken") : error{what} {}
+    explicit broken_barrier_error(const std::string& what = "coproc: the barrier is broken")
+        : error{what} {}
 };
 
-/// The process that held the lock died; the caller does not hold it, and the next attempt works again.
+/// The process that held the lock died; the caller does not hold it, and the next attempt works
+/// again.
 class owner_died_error : public error {
 public:
-    explicit owner_died_error(const std::string& what = "coproc: the owner of the lock died") : error{what} {}
+    explicit owner_died_error(const std::string& what = "coproc: the owner of the lock died")
+        : error{what} {}
 };
 
 /// The last sender of a pipe is gone.
 class end_of_stream_error : public error {
 public:
-    explicit end_of_stream_error(const std::string& what = "coproc: the other end is gone") : error{what} {}
+    explicit end_of_stream_error(const std::string& what = "coproc: the other end is gone")
+        : error{what} {}
 };
 
+/// The other side did not accept the key.
 class authentication_error : public error {
 public:
-    explicit authentication_error(const std::string& what = "coproc: the key was not accepted") : error{what} {}
+    explicit authentication_error(const std::string& what = "coproc: the key was not accepted")
+        : error{what} {}
 };
 
-/// An exception as text, in the manner of a Python remote traceback: where it was thrown, then `type: what`,
-/// with the exceptions nested in it. Empty for a null pointer.
+/// An exception as text, in the manner of a Python remote traceback: where it was thrown, then
+/// `type: what`, with the exceptions nested in it. Empty for a null pointer.
 [[nodiscard]] std::string format_exception(const std::exception_ptr& exception);
 
 } // namespace coproc

@@ -19,18 +19,21 @@
 
 namespace coproc::detail {
 
-/// How one exception type travels. Its accessor, `operations_of<E>`, is a function, so its name is known everywhere.
+/// How one exception type travels. Its accessor, `operations_of<E>`, is a function, so its name is
+/// known everywhere.
 struct exception_operations {
     const std::type_info* type;
     /// The state; empty when the exception is not of this type after all.
     std::optional<std::vector<std::byte>> (*encode)(const std::exception_ptr&);
-    std::exception_ptr (*decode)(reader&, const std::string& what, const failure_info&, const std::exception_ptr& cause);
+    std::exception_ptr (*decode)(reader&, const std::string& what, const failure_info&,
+                                 const std::exception_ptr& cause);
     std::exception_ptr (*wrap)(const std::exception_ptr&, const failure_info&);
 };
 
 using exception_accessor = const exception_operations& (*)();
 
-/// The types that were registered, in order. A parent teaches them to its workers, before or between tasks.
+/// The types that were registered, in order. A parent teaches them to its workers, before or
+/// between tasks.
 class exception_registry {
 public:
     static void add(exception_accessor accessor);
@@ -46,7 +49,8 @@ public:
 template <class E>
 struct registered_exception {
     static constexpr bool has_state = sendable<E>;
-    static constexpr bool from_text = std::constructible_from<E, const std::string&> || std::constructible_from<E, const char*>;
+    static constexpr bool from_text =
+        std::constructible_from<E, const std::string&> || std::constructible_from<E, const char*>;
     /// Names its state but can only be made from a text.
     static constexpr bool has_both = [] {
         if constexpr (!has_state && from_text && kind_of<E> == kind::members)
@@ -59,13 +63,16 @@ struct registered_exception {
         try {
             std::rethrow_exception(exception);
         } catch (const E& e) {
-            if constexpr (has_state || has_both) return to_bytes(e);
-            else return std::vector<std::byte>{};
+            if constexpr (has_state || has_both)
+                return to_bytes(e);
+            else
+                return std::vector<std::byte>{};
         } catch (...) {
             return std::nullopt;
         }
     }
-    static std::exception_ptr decode(reader& r, const std::string& what, const failure_info& where, const std::exception_ptr& cause) {
+    static std::exception_ptr decode(reader& r, const std::string& what, const failure_info& where,
+                                     const std::exception_ptr& cause) {
         return make_failure(make(r, what), where, cause);
     }
     static std::exception_ptr wrap(const std::exception_ptr& exception, const failure_info& where) {
@@ -89,15 +96,18 @@ private:
         }
     }
     static E from_what(const std::string& what) {
-        if constexpr (std::constructible_from<E, const std::string&>) return E(what);
-        else return E(what.c_str());
+        if constexpr (std::constructible_from<E, const std::string&>)
+            return E(what);
+        else
+            return E(what.c_str());
     }
 };
 
 template <class E>
 const exception_operations& operations_of() {
     using how = registered_exception<E>;
-    static constexpr exception_operations operations{&typeid(E), &how::encode, &how::decode, &how::wrap};
+    static constexpr exception_operations operations{&typeid(E), &how::encode, &how::decode,
+                                                     &how::wrap};
     return operations;
 }
 
@@ -105,18 +115,21 @@ const exception_operations& operations_of() {
 
 namespace coproc {
 
-/// From now on an E that a task throws arrives as an E (and as a task_failure) rather than as remote_error: with its
-/// state when E is sendable, else made from its what(). To be called in the parent, at any time and from any thread;
-/// workers learn of it with the next task. A class derived from E must be registered by itself.
+/// From now on an E that a task throws arrives as an E (and as a task_failure) rather than as
+/// remote_error: with its state when E is sendable, else made from its what(). To be called in the
+/// parent, at any time and from any thread; workers learn of it with the next task. A class derived
+/// from E must be registered by itself.
 template <class E>
 void register_exception() {
     using how = detail::registered_exception<E>;
     static_assert(std::is_same_v<E, std::remove_cvref_t<E>> && std::copy_constructible<E>,
                   "coproc: an exception type must be an object type that can be copied");
     static_assert(how::has_state || how::from_text,
-                  "coproc: an exception that shall arrive as itself must be sendable (`auto members() { return std::tie(...); }`), "
+                  "coproc: an exception that shall arrive as itself must be sendable (`auto "
+                  "members() { return std::tie(...); }`), "
                   "or constructible from a std::string or const char*");
-    if constexpr (how::has_state || how::from_text) detail::exception_registry::add(&detail::operations_of<E>);
+    if constexpr (how::has_state || how::from_text)
+        detail::exception_registry::add(&detail::operations_of<E>);
 }
 
 } // namespace coproc

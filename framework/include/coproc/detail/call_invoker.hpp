@@ -2,11 +2,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// One call and one chunk of a map, as they travel. First the parent's side: encoding the call, decoding the reply.
-// Then the worker's: the functions that read a call, make it, and write the reply.
+// One call and one chunk of a map, as they travel. First the parent's side: encoding the call,
+// decoding the reply. Then the worker's: the functions that read a call, make it, and write the
+// reply.
 //
 //     call    function, arguments...                    reply   result (nothing for void)
-//     chunk   function, u32 count, items...             reply   u32 ok, results..., u8 failed, [exception of item ok]
+//     chunk   function, u32 count, items...             reply   u32 ok, results..., u8 failed,
+//     [exception of item ok]
 
 #include <coproc/codec.hpp>
 #include <coproc/detail/check_job.hpp>
@@ -24,7 +26,7 @@
 
 namespace coproc::detail {
 
-// --- the parent's side ----------------------------------------------------------------------------
+// --- the parent's side ---------------------------------------------------------------------------
 
 template <class F, class... Args>
 void size_call(sizer& s, const F& function, const Args&... args) {
@@ -53,7 +55,8 @@ void size_chunk(sizer& s, const F& function, std::uint32_t count, const At& at) 
     if constexpr (fixed_size<item> != variable) {
         s.bytes(count * fixed_element<item>);
     } else {
-        for (std::uint32_t i = 0; i != count; ++i) size_element<item>(s, at(i));
+        for (std::uint32_t i = 0; i != count; ++i)
+            size_element<item>(s, at(i));
     }
 }
 
@@ -64,11 +67,14 @@ void encode_chunk(writer& w, const F& function, std::uint32_t count, const At& a
     w.raw(count);
     if constexpr (fixed_size<item> != variable) {
         std::byte* to = w.claim(count * fixed_element<item>);
-        if constexpr (element_padding<item> != 0) std::memset(to, 0, count);
+        if constexpr (element_padding<item> != 0)
+            std::memset(to, 0, count);
         else
-            for (std::uint32_t i = 0; i != count; ++i, to += fixed_size<item>) codec_for<item>::put(to, at(i));
+            for (std::uint32_t i = 0; i != count; ++i, to += fixed_size<item>)
+                codec_for<item>::put(to, at(i));
     } else {
-        for (std::uint32_t i = 0; i != count; ++i) encode_element<item>(w, at(i));
+        for (std::uint32_t i = 0; i != count; ++i)
+            encode_element<item>(w, at(i));
     }
 }
 
@@ -85,31 +91,35 @@ void encode_chunk(writer& w, const F& function, const Item* items, std::uint32_t
         w.raw(count);
         w.bytes(items, count * sizeof(Item));
     } else {
-        encode_chunk(w, function, count, [items](std::uint32_t i) -> const Item& { return items[i]; });
+        encode_chunk(w, function, count,
+                     [items](std::uint32_t i) -> const Item& { return items[i]; });
     }
 }
 
 /// How far a chunk came.
 struct chunk_reply {
-    std::uint32_t ok = 0;           // results that were taken
-    std::exception_ptr error = {};  // of item `ok`
+    std::uint32_t ok = 0;          // results that were taken
+    std::exception_ptr error = {}; // of item `ok`
 };
 
-/// `take(i, R&&)` gets the results in order (`take(i)` for void), then the failure is returned, if there is one.
-/// `where` describes the chunk's first item. Throws serialization_error when the reply is damaged; the results
-/// that were taken before are good.
+/// `take(i, R&&)` gets the results in order (`take(i)` for void), then the failure is returned, if
+/// there is one. `where` describes the chunk's first item. Throws serialization_error when the
+/// reply is damaged; the results that were taken before are good.
 template <class R, class Take>
 chunk_reply decode_chunk_reply(reader& r, std::uint32_t count, failure_info where, Take&& take) {
     chunk_reply reply;
     const auto ok = r.raw<std::uint32_t>();
     if (ok > count) malformed();
     if constexpr (std::is_void_v<R>) {
-        for (; reply.ok != ok; ++reply.ok) take(reply.ok);
+        for (; reply.ok != ok; ++reply.ok)
+            take(reply.ok);
     } else if constexpr (fixed_size<R> != variable) {
         const std::byte* from = r.bytes(ok * fixed_element<R>);
-        for (; reply.ok != ok; ++reply.ok, from += fixed_element<R>) take(reply.ok, codec_for<R>::get(from));
+        for (; reply.ok != ok; ++reply.ok, from += fixed_element<R>)
+            take(reply.ok, codec_for<R>::get(from));
     } else {
-        for (; reply.ok != ok; ++reply.ok) take(reply.ok, decode_element<R>(r));
+        for (; reply.ok != ok; ++reply.ok)
+            take(reply.ok, decode_element<R>(r));
     }
     if (r.raw<std::uint8_t>() != 0) {
         where.index += ok;
@@ -120,7 +130,7 @@ chunk_reply decode_chunk_reply(reader& r, std::uint32_t count, failure_info wher
     return reply;
 }
 
-// --- the worker's side: one call ------------------------------------------------------------------
+// --- the worker's side: one call -----------------------------------------------------------------
 
 template <class F, class R, class... Args>
 struct call_invoker {
@@ -150,14 +160,16 @@ private:
         std::tuple<Args...> args{decode<Args>(in)...};
         return std::apply(
             [&](Args&... x) -> R {
-                if constexpr (std::is_void_v<R>) static_cast<void>(invoke_once(function, std::move(x)...));
-                else return to_travel(invoke_once(function, std::move(x)...));
+                if constexpr (std::is_void_v<R>)
+                    static_cast<void>(invoke_once(function, std::move(x)...));
+                else
+                    return to_travel(invoke_once(function, std::move(x)...));
             },
             args);
     }
 };
 
-// --- the worker's side: a chunk of a map ----------------------------------------------------------
+// --- the worker's side: a chunk of a map ---------------------------------------------------------
 
 /// Star: the item is a tuple of arguments.
 template <class F, class R, class Item, bool Star = false>
@@ -191,7 +203,8 @@ struct chunk_invoker {
 private:
     static R run(F& function, Item&& item) {
         if constexpr (Star) {
-            return std::apply([&](auto&&... x) -> R { return call_one(function, std::move(x)...); }, std::move(item));
+            return std::apply([&](auto&&... x) -> R { return call_one(function, std::move(x)...); },
+                              std::move(item));
         } else {
             return call_one(function, std::move(item));
         }
@@ -199,11 +212,16 @@ private:
     template <class... X>
     static R call_one(F& function, X&&... x) {
         const auto call = [&]() -> decltype(auto) {
-            if constexpr (std::is_invocable_v<F&, X...>) return std::invoke(function, std::forward<X>(x)...);
-            else return std::invoke(F(function), std::forward<X>(x)...); // takes calls as an rvalue only
+            if constexpr (std::is_invocable_v<F&, X...>)
+                return std::invoke(function, std::forward<X>(x)...);
+            else
+                return std::invoke(F(function),
+                                   std::forward<X>(x)...); // takes calls as an rvalue only
         };
-        if constexpr (std::is_void_v<R>) static_cast<void>(call());
-        else return to_travel(call());
+        if constexpr (std::is_void_v<R>)
+            static_cast<void>(call());
+        else
+            return to_travel(call());
     }
 
     static void reply(call_context& call, result_buffer<R>&& results, std::exception_ptr error) {

@@ -17,9 +17,10 @@
 
 namespace coproc::detail {
 
-// --- what PFR can take apart ----------------------------------------------------------------------
+// --- what PFR can take apart ---------------------------------------------------------------------
 
-// PFR fails hard on base classes and on C arrays as members, so both are looked for before it is asked.
+// PFR fails hard on base classes and on C arrays as members, so both are looked for before it is
+// asked.
 
 template <class Aggregate>
 struct any_field {
@@ -70,10 +71,14 @@ consteval bool parentheses_take(std::index_sequence<I...>) {
 template <class T, std::size_t N = 0, bool Begun = false>
 consteval bool has_array() {
     using fields = std::make_index_sequence<N>;
-    if constexpr (N != 0 && parentheses_take<T>(fields{})) return has_array<T, N + 1, true>();
-    else if constexpr (N != 0 && braces_take<T>(fields{})) return true;
-    else if constexpr (Begun || N > 100 || (N != 0 && requires { T{}; })) return false;
-    else return has_array<T, N + 1, false>();
+    if constexpr (N != 0 && parentheses_take<T>(fields{}))
+        return has_array<T, N + 1, true>();
+    else if constexpr (N != 0 && braces_take<T>(fields{}))
+        return true;
+    else if constexpr (Begun || N > 100 || (N != 0 && requires { T{}; }))
+        return false;
+    else
+        return has_array<T, N + 1, false>();
 }
 #else
 template <class T>
@@ -82,7 +87,8 @@ consteval bool has_array() {
 }
 #endif
 
-/// A member that is a reference can neither be assigned nor left out. (PFR does not tell it from its object.)
+/// A member that is a reference can neither be assigned nor left out. (PFR does not tell it from
+/// its object.)
 template <class T>
 inline constexpr bool has_reference = !std::is_move_assignable_v<T> && !requires { T{}; };
 
@@ -90,10 +96,14 @@ enum class shape { plain, has_base, has_array, has_reference };
 
 template <class T>
 consteval shape find_shape() {
-    if constexpr (has_base<T>()) return shape::has_base;
-    else if constexpr (has_array<T>()) return shape::has_array;
-    else if constexpr (has_reference<T>) return shape::has_reference;
-    else return shape::plain;
+    if constexpr (has_base<T>())
+        return shape::has_base;
+    else if constexpr (has_array<T>())
+        return shape::has_array;
+    else if constexpr (has_reference<T>)
+        return shape::has_reference;
+    else
+        return shape::plain;
 }
 
 template <class T>
@@ -101,11 +111,13 @@ inline constexpr shape shape_of = find_shape<T>();
 
 template <class T>
 consteval std::size_t field_count() {
-    if constexpr (shape_of<T> == shape::plain) return boost::pfr::tuple_size_v<T>;
-    else return 0;
+    if constexpr (shape_of<T> == shape::plain)
+        return boost::pfr::tuple_size_v<T>;
+    else
+        return 0;
 }
 
-// --- aggregates -----------------------------------------------------------------------------------
+// --- aggregates ----------------------------------------------------------------------------------
 
 template <class T, class = std::make_index_sequence<field_count<T>()>>
 struct aggregate_codec;
@@ -117,10 +129,11 @@ struct aggregate_codec<T, std::index_sequence<I...>> {
 
     using parts = types<boost::pfr::tuple_element_t<I, T>...>;
     static constexpr std::size_t least = (std::size_t{0} + ... + least_size<field<I>>);
-    static constexpr std::size_t fixed = ((fixed_size<field<I>> != variable) && ...) ? least : variable;
+    static constexpr std::size_t fixed =
+        ((fixed_size<field<I>> != variable) && ...) ? least : variable;
     /// Padding does not travel: it could be anything that was in memory before.
-    static constexpr bool bits =
-        std::is_trivially_copyable_v<T> && (is_bits<field<I>> && ...) && (std::size_t{0} + ... + sizeof(field<I>)) == sizeof(T);
+    static constexpr bool bits = std::is_trivially_copyable_v<T> && (is_bits<field<I>> && ...) &&
+                                 (std::size_t{0} + ... + sizeof(field<I>)) == sizeof(T);
 
     static void put(std::byte* to, const T& value) {
         if constexpr (bits) {
@@ -133,8 +146,10 @@ struct aggregate_codec<T, std::index_sequence<I...>> {
         }
     }
     static T get(const std::byte* from) {
-        if constexpr (bits) return as_bits<T>::get(from);
-        else return T{next<field<I>>(from)...};
+        if constexpr (bits)
+            return as_bits<T>::get(from);
+        else
+            return T{next<field<I>>(from)...};
     }
 
     static void size(sizer& s, const T& value) {
@@ -157,12 +172,14 @@ private:
 template <class T>
 struct codec_for<T, kind::aggregate> : aggregate_codec<T> {};
 
-// --- classes that name their state ----------------------------------------------------------------
+// --- classes that name their state ---------------------------------------------------------------
 
 template <class T>
 auto members_of(T& x) {
-    if constexpr (has_members<T>) return x.members();
-    else return coproc_members(x);
+    if constexpr (has_members<T>)
+        return x.members();
+    else
+        return coproc_members(x);
 }
 
 template <class T>
@@ -172,9 +189,13 @@ template <class T, class = members_t<T>>
 struct members_codec;
 
 template <class T, class... M>
-struct members_codec<T, std::tuple<M...>> : varying<0, std::remove_all_extents_t<std::remove_reference_t<M>>...> {
-    /// Set when the state can be written to an object that exists; otherwise the state makes the object.
-    static constexpr bool by_reference = std::default_initializable<T> && ((std::is_lvalue_reference_v<M> && !std::is_const_v<std::remove_reference_t<M>>) && ...);
+struct members_codec<T, std::tuple<M...>>
+    : varying<0, std::remove_all_extents_t<std::remove_reference_t<M>>...> {
+    /// Set when the state can be written to an object that exists; otherwise the state makes the
+    /// object.
+    static constexpr bool by_reference =
+        std::default_initializable<T> &&
+        ((std::is_lvalue_reference_v<M> && !std::is_const_v<std::remove_reference_t<M>>) && ...);
     static constexpr bool by_constructor = std::constructible_from<T, std::remove_cvref_t<M>...>;
 
     static void size(sizer& s, const T& value) {
@@ -199,7 +220,8 @@ struct members_codec<T, std::tuple<M...>> : varying<0, std::remove_all_extents_t
 private:
     static auto& as_lvalue(auto&& x) { return x; }
 
-    /// members() is rarely const, since one form must do for both directions; nothing is changed here.
+    /// members() is rarely const, since one form must do for both directions; nothing is changed
+    /// here.
     template <class F>
     static void each(const T& value, F f) {
         auto named = members_of(const_cast<T&>(value));
@@ -208,7 +230,8 @@ private:
     template <class F, class X>
     static void apply(F& f, const X& x) {
         if constexpr (std::is_array_v<X>) {
-            for (const auto& element : x) apply(f, element);
+            for (const auto& element : x)
+                apply(f, element);
         } else {
             f(x);
         }

@@ -17,37 +17,44 @@
 
 namespace coproc::detail {
 
-// --- one value ------------------------------------------------------------------------------------
+// --- one value -----------------------------------------------------------------------------------
 
 template <class T>
 void size(sizer& s, const T& value) {
-    if constexpr (fixed_size<T> != variable) s.bytes(fixed_size<T>);
-    else codec_for<T>::size(s, value);
+    if constexpr (fixed_size<T> != variable)
+        s.bytes(fixed_size<T>);
+    else
+        codec_for<T>::size(s, value);
 }
 
 template <class T>
 void encode(writer& w, const T& value) {
-    if constexpr (fixed_size<T> != variable) codec_for<T>::put(w.claim(fixed_size<T>), value);
-    else codec_for<T>::encode(w, value);
+    if constexpr (fixed_size<T> != variable)
+        codec_for<T>::put(w.claim(fixed_size<T>), value);
+    else
+        codec_for<T>::encode(w, value);
 }
 
 template <class T>
 T decode(reader& r) {
-    if constexpr (fixed_size<T> != variable) return codec_for<T>::get(r.bytes(fixed_size<T>));
-    else return codec_for<T>::decode(r);
+    if constexpr (fixed_size<T> != variable)
+        return codec_for<T>::get(r.bytes(fixed_size<T>));
+    else
+        return codec_for<T>::decode(r);
 }
 
 /// Into an object that exists: the way for arrays, and for members named by reference.
 template <class T>
 void decode_into(reader& r, T& value) {
     if constexpr (std::is_array_v<T>) {
-        for (auto& element : value) decode_into(r, element);
+        for (auto& element : value)
+            decode_into(r, element);
     } else {
         value = decode<T>(r);
     }
 }
 
-// --- bytes that are their value -------------------------------------------------------------------
+// --- bytes that are their value ------------------------------------------------------------------
 
 /// Base of the codecs whose bytes in memory are the encoding.
 template <class T>
@@ -85,10 +92,13 @@ struct codec_for<T, kind::boolean> {
 template <>
 struct codec_for<long double, kind::extended> {
     using parts = types<>;
-    static constexpr std::size_t fixed = LDBL_MANT_DIG == 64 ? 10 : sizeof(long double); // x87: the rest is padding
+    static constexpr std::size_t fixed =
+        LDBL_MANT_DIG == 64 ? 10 : sizeof(long double); // x87: the rest is padding
     static constexpr bool bits = false;
 
-    static void put(std::byte* to, const long double& value) noexcept { std::memcpy(to, &value, fixed); }
+    static void put(std::byte* to, const long double& value) noexcept {
+        std::memcpy(to, &value, fixed);
+    }
     static long double get(const std::byte* from) noexcept {
         long double value = 0;
         std::memcpy(&value, from, fixed);
@@ -104,21 +114,27 @@ struct codec_for<T, kind::empty> {
 
     static void put(std::byte*, const T&) noexcept {}
     static T get(const std::byte*) {
-        if constexpr (std::default_initializable<T>) return T{};
-        else return std::bit_cast<T>(std::byte{}); // a lambda with a capture default that captures nothing
+        if constexpr (std::default_initializable<T>)
+            return T{};
+        else
+            return std::bit_cast<T>(
+                std::byte{}); // a lambda with a capture default that captures nothing
     }
 };
 
-// --- code -----------------------------------------------------------------------------------------
+// --- code ----------------------------------------------------------------------------------------
 
 template <class T>
 struct codec_for<T, kind::function> : varying<16> {
     static void size(sizer& s, T value) { size_function(s, reinterpret_cast<const void*>(value)); }
-    static void encode(writer& w, T value) { encode_function(w, reinterpret_cast<const void*>(value)); }
+    static void encode(writer& w, T value) {
+        encode_function(w, reinterpret_cast<const void*>(value));
+    }
     static T decode(reader& r) { return reinterpret_cast<T>(decode_function(r)); }
 };
 
-/// The Itanium ABI's pair of a code pointer, or 1 + an offset in the table of virtual functions, and an adjustment of `this`.
+/// The Itanium ABI's pair of a code pointer, or 1 + an offset in the table of virtual functions,
+/// and an adjustment of `this`.
 template <class T>
 struct codec_for<T, kind::method> : varying<17> {
     struct parts_of {
@@ -137,26 +153,31 @@ struct codec_for<T, kind::method> : varying<17> {
     static void size(sizer& s, T value) {
         const auto p = std::bit_cast<parts_of>(value);
         s.bytes(1 + sizeof(p.adjustment));
-        if (is_virtual(p)) s.bytes(sizeof(p.code));
-        else size_function(s, reinterpret_cast<const void*>(p.code));
+        if (is_virtual(p))
+            s.bytes(sizeof(p.code));
+        else
+            size_function(s, reinterpret_cast<const void*>(p.code));
     }
     static void encode(writer& w, T value) {
         const auto p = std::bit_cast<parts_of>(value);
         w.raw(static_cast<std::uint8_t>(is_virtual(p)));
         w.raw(p.adjustment);
-        if (is_virtual(p)) w.raw(p.code);
-        else encode_function(w, reinterpret_cast<const void*>(p.code));
+        if (is_virtual(p))
+            w.raw(p.code);
+        else
+            encode_function(w, reinterpret_cast<const void*>(p.code));
     }
     static T decode(reader& r) {
         parts_of p{};
         const bool in_table = r.raw<std::uint8_t>() != 0;
         p.adjustment = r.raw<std::ptrdiff_t>();
-        p.code = in_table ? r.raw<std::uintptr_t>() : reinterpret_cast<std::uintptr_t>(decode_function(r));
+        p.code = in_table ? r.raw<std::uintptr_t>()
+                          : reinterpret_cast<std::uintptr_t>(decode_function(r));
         return std::bit_cast<T>(p);
     }
 };
 
-// --- classes with a codec of their own ------------------------------------------------------------
+// --- classes with a codec of their own -----------------------------------------------------------
 
 template <class T>
 struct parts_of_custom {

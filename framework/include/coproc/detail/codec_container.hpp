@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Containers: a count of 64 bits, then the elements. No count is believed before there are bytes for it.
+// Containers: a count of 64 bits, then the elements. No count is believed before there are bytes
+// for it.
 
 #include <coproc/detail/codec_basic.hpp>
 
@@ -16,14 +17,16 @@
 
 namespace coproc::detail {
 
-// --- elements -------------------------------------------------------------------------------------
+// --- elements ------------------------------------------------------------------------------------
 
-/// An element that may occupy no bytes at all gets one, so that a count is always bounded by what is left.
+/// An element that may occupy no bytes at all gets one, so that a count is always bounded by what
+/// is left.
 template <class T>
 inline constexpr std::size_t element_padding = least_size<T> == 0 ? 1 : 0;
 
 template <class T>
-inline constexpr std::size_t fixed_element = fixed_size<T> == variable ? variable : fixed_size<T> + element_padding<T>;
+inline constexpr std::size_t fixed_element =
+    fixed_size<T> == variable ? variable : fixed_size<T> + element_padding<T>;
 
 template <class T>
 inline constexpr std::size_t least_element = least_size<T> + element_padding<T>;
@@ -60,7 +63,8 @@ void size_elements(sizer& s, const Range& range, std::size_t count) {
         s.bytes(count * fixed_element<element>);
     } else {
         const auto level = s.nested();
-        for (const auto& x : range) size_element<element>(s, x);
+        for (const auto& x : range)
+            size_element<element>(s, x);
     }
 }
 
@@ -78,11 +82,12 @@ void encode_elements(writer& w, const Range& range, std::size_t count) {
             }
         }
     } else {
-        for (const auto& x : range) encode_element<element>(w, x);
+        for (const auto& x : range)
+            encode_element<element>(w, x);
     }
 }
 
-// --- contiguous: vector, string -------------------------------------------------------------------
+// --- contiguous: vector, string ------------------------------------------------------------------
 
 template <class T>
 struct codec_for<T, kind::contiguous> : varying<8, typename T::value_type> {
@@ -94,8 +99,10 @@ struct codec_for<T, kind::contiguous> : varying<8, typename T::value_type> {
     }
     static void encode(writer& w, const T& value) {
         w.raw(static_cast<std::uint64_t>(value.size()));
-        if constexpr (is_bits<element>) w.bytes(value.data(), value.size() * sizeof(element));
-        else encode_elements(w, value, value.size());
+        if constexpr (is_bits<element>)
+            w.bytes(value.data(), value.size() * sizeof(element));
+        else
+            encode_elements(w, value, value.size());
     }
     static T decode(reader& r) {
         const std::size_t count = r.count(least_element<element>);
@@ -112,7 +119,8 @@ struct codec_for<T, kind::contiguous> : varying<8, typename T::value_type> {
             const auto level = r.nested();
             T value;
             value.reserve(modest<element>(count, r));
-            for (std::size_t i = 0; i != count; ++i) value.push_back(decode_element<element>(r));
+            for (std::size_t i = 0; i != count; ++i)
+                value.push_back(decode_element<element>(r));
             return value;
         }
     }
@@ -121,7 +129,8 @@ private:
     static T from_bytes(const std::byte* from, std::size_t count) {
         T value;
         if (count == 0) return value;
-        if (reinterpret_cast<std::uintptr_t>(from) % alignof(element) == 0) { // the usual case: nothing is written twice
+        if (reinterpret_cast<std::uintptr_t>(from) % alignof(element) ==
+            0) { // the usual case: nothing is written twice
             const auto* first = reinterpret_cast<const element*>(from);
             value.assign(first, first + count);
         } else if constexpr (std::default_initializable<element>) {
@@ -129,13 +138,14 @@ private:
             std::memcpy(static_cast<void*>(value.data()), from, count * sizeof(element));
         } else {
             value.reserve(count);
-            for (; count != 0; --count, from += sizeof(element)) value.push_back(codec_for<element>::get(from));
+            for (; count != 0; --count, from += sizeof(element))
+                value.push_back(codec_for<element>::get(from));
         }
         return value;
     }
 };
 
-// --- vector<bool>: eight to the byte --------------------------------------------------------------
+// --- vector<bool>: eight to the byte -------------------------------------------------------------
 
 template <class T>
 struct codec_for<T, kind::packed> : varying<8> {
@@ -146,7 +156,8 @@ struct codec_for<T, kind::packed> : varying<8> {
         std::byte* to = w.claim((count + 7) / 8);
         for (std::size_t i = 0; i < count; i += 8) {
             unsigned byte = 0;
-            for (std::size_t j = 0; j != std::min<std::size_t>(8, count - i); ++j) byte |= unsigned{value[i + j]} << j;
+            for (std::size_t j = 0; j != std::min<std::size_t>(8, count - i); ++j)
+                byte |= unsigned{value[i + j]} << j;
             *to++ = static_cast<std::byte>(byte);
         }
     }
@@ -154,20 +165,23 @@ struct codec_for<T, kind::packed> : varying<8> {
         const auto count = r.raw<std::uint64_t>();
         const std::byte* from = r.bytes(static_cast<std::size_t>(count / 8 + (count % 8 != 0)));
         T value(static_cast<std::size_t>(count));
-        for (std::size_t i = 0; i != count; ++i) value[i] = (static_cast<unsigned>(from[i / 8]) >> (i % 8) & 1U) != 0;
+        for (std::size_t i = 0; i != count; ++i)
+            value[i] = (static_cast<unsigned>(from[i / 8]) >> (i % 8) & 1U) != 0;
         return value;
     }
 };
 
-// --- the others, element by element ---------------------------------------------------------------
+// --- the others, element by element --------------------------------------------------------------
 
 template <class T>
 struct counted {
     using element = typename T::value_type;
 
     static std::size_t length(const T& value) {
-        if constexpr (requires { value.size(); }) return value.size();
-        else return static_cast<std::size_t>(std::distance(value.begin(), value.end()));
+        if constexpr (requires { value.size(); })
+            return value.size();
+        else
+            return static_cast<std::size_t>(std::distance(value.begin(), value.end()));
     }
     static void size(sizer& s, const T& value) {
         s.bytes(8);
@@ -186,7 +200,8 @@ struct codec_for<T, kind::appendable> : varying<8, typename T::value_type>, coun
         using element = typename T::value_type;
         const auto level = r.nested();
         T value;
-        for (std::size_t n = r.count(least_element<element>); n != 0; --n) value.emplace_back(decode_element<element>(r));
+        for (std::size_t n = r.count(least_element<element>); n != 0; --n)
+            value.emplace_back(decode_element<element>(r));
         return value;
     }
 };
@@ -204,7 +219,8 @@ struct codec_for<T, kind::forward> : varying<8, typename T::value_type>, counted
     }
 };
 
-/// A map's value_type has a const key, which cannot be moved: the pair is read as one of its plain kind.
+/// A map's value_type has a const key, which cannot be moved: the pair is read as one of its plain
+/// kind.
 template <class T>
 struct plain_element {
     using type = T;
@@ -215,14 +231,16 @@ struct plain_element<std::pair<const K, V>> {
 };
 
 template <class T>
-struct codec_for<T, kind::associative> : varying<8, typename plain_element<typename T::value_type>::type>, counted<T> {
+struct codec_for<T, kind::associative>
+    : varying<8, typename plain_element<typename T::value_type>::type>, counted<T> {
     static T decode(reader& r) {
         using element = typename plain_element<typename T::value_type>::type;
         const auto level = r.nested();
         const std::size_t count = r.count(least_element<element>);
         T value;
         if constexpr (requires { value.reserve(count); }) value.reserve(modest<element>(count, r));
-        for (std::size_t n = count; n != 0; --n) value.emplace_hint(value.end(), decode_element<element>(r));
+        for (std::size_t n = count; n != 0; --n)
+            value.emplace_hint(value.end(), decode_element<element>(r));
         return value;
     }
 };

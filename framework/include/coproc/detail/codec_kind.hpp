@@ -2,56 +2,45 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Which way a type is encoded. Containers and the less common standard types are recognised by their shape,
-// so that this header does not include a dozen others.
+// Which way a type is encoded. Containers and the less common standard types are recognised by
+// their shape, so that this header does not include a dozen others.
+
+#include <coproc/detail/codec_shapes.hpp>
 
 #include <array>
 #include <concepts>
 #include <cstddef>
 #include <memory>
 #include <optional>
-#include <string_view>
 #include <system_error>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 #include <variant>
 
-namespace coproc {
-
-template <class T>
-struct codec;
-
-/// Specialise as true for a container outside namespace std whose elements are all of its state and which has
-/// emplace_back or emplace_hint, as std::vector and std::map do.
-template <class T>
-inline constexpr bool enable_container = false;
-
-} // namespace coproc
-
 namespace coproc::detail {
 
 enum class kind {
-    none,       // cannot be sent
-    custom,     // codec<T> was specialised
-    members,    // names its state itself
-    empty,      // a class without state
-    bits,       // its bytes are its value
-    boolean,
-    extended,   // long double: part of its bytes are padding
-    function,   // pointer to a function
-    method,     // pointer to a member function
-    contiguous, // vector, string
-    packed,     // vector<bool>
-    appendable, // deque, list
-    forward,    // forward_list
-    associative,
-    adaptor,    // queue, stack, priority_queue
+    none,        // cannot be sent
+    custom,      // codec<T> was specialised
+    members,     // names its state itself
+    empty,       // a class without state
+    bits,        // its bytes are its value
+    boolean,     // bool, and enumerations of it
+    extended,    // long double: part of its bytes are padding
+    function,    // pointer to a function
+    method,      // pointer to a member function
+    contiguous,  // vector, string
+    packed,      // vector<bool>
+    appendable,  // deque, list
+    forward,     // forward_list
+    associative, // set, map and the like
+    adaptor,     // queue, stack, priority_queue
     array,
     tuple,
     optional,
     variant,
-    pointer,    // unique_ptr, shared_ptr
+    pointer, // unique_ptr, shared_ptr
     duration,
     time_point,
     path,
@@ -60,94 +49,7 @@ enum class kind {
     aggregate,
 };
 
-// --- names ----------------------------------------------------------------------------------------
-
-template <class T>
-consteval std::string_view type_name() {
-    std::string_view name = __PRETTY_FUNCTION__;
-    name.remove_prefix(name.find("T = ") + 4);
-    return name.substr(0, name.find_first_of(";]"));
-}
-
-template <class T>
-inline constexpr bool is_in_std = type_name<T>().starts_with("std::");
-
-// --- shapes ---------------------------------------------------------------------------------------
-
-template <class T>
-concept customised = !requires { codec<T>::is_built_in; };
-
-template <class T>
-concept has_members = std::is_class_v<T> && requires(T& x) { x.members(); };
-
-template <class T>
-concept has_free_members = std::is_class_v<T> && requires(T& x) { coproc_members(x); };
-
-template <class T>
-concept container = (is_in_std<T> || enable_container<T>) && requires(const T& x) {
-    typename T::value_type;
-    x.begin();
-    x.end();
-} && std::is_same_v<typename T::value_type, std::remove_cvref_t<typename T::value_type>>;
-
-template <class T>
-concept contiguous_container = container<T> && requires(T& x, std::size_t n) {
-    x.data();
-    x.resize(n);
-    x.reserve(n);
-};
-
-template <class T>
-concept associative_container = container<T> && requires(T& x, typename T::value_type&& v) {
-    typename T::key_type;
-    x.emplace_hint(x.end(), std::move(v));
-};
-
-template <class T>
-concept path_like = is_in_std<T> && requires(const T& x) {
-    typename T::string_type;
-    T::preferred_separator;
-    x.native();
-};
-
-template <class T>
-concept duration_like = is_in_std<T> && requires(const T& x) {
-    typename T::rep;
-    typename T::period;
-    x.count();
-};
-
-template <class T>
-concept time_point_like = is_in_std<T> && requires(const T& x) {
-    typename T::clock;
-    typename T::duration;
-    x.time_since_epoch();
-};
-
-template <class T>
-concept complex_like = is_in_std<T> && std::is_trivially_copyable_v<T> && requires(const T& x) {
-    typename T::value_type;
-    x.real();
-    x.imag();
-} && sizeof(T) == 2 * sizeof(typename T::value_type);
-
-template <class T>
-concept calendar_like = type_name<T>().starts_with("std::chrono::") && std::is_trivially_copyable_v<T> &&
-                        requires(const T& x) { x.ok(); };
-
-template <class T>
-concept bitset_like = is_in_std<T> && requires(T& x) {
-    x.set(std::size_t{}, true);
-    x.test(std::size_t{});
-    x.to_ullong();
-};
-
-template <class T>
-concept adaptor_like = is_in_std<T> && requires(T& x) {
-    typename T::container_type;
-    x.push(std::declval<typename T::value_type>());
-    x.pop();
-};
+// --- kinds ---------------------------------------------------------------------------------------
 
 template <class T>
 inline constexpr kind standard_kind = kind::none;
@@ -175,60 +77,97 @@ __extension__ typedef unsigned __int128 uint128;
 
 template <class T>
 consteval kind scalar_kind() {
-    if constexpr (std::is_same_v<T, bool>) return kind::boolean;
-    else if constexpr (std::is_same_v<T, long double>) return kind::extended;
-    else if constexpr (std::is_enum_v<T>) return scalar_kind<std::underlying_type_t<T>>();
-    else if constexpr (std::is_arithmetic_v<T> || std::is_same_v<T, int128> || std::is_same_v<T, uint128>) return kind::bits;
-    else if constexpr (std::is_null_pointer_v<T>) return kind::empty;
-    else if constexpr (std::is_pointer_v<T>) return std::is_function_v<std::remove_pointer_t<T>> ? kind::function : kind::none;
-    else if constexpr (std::is_member_function_pointer_v<T>) return kind::method;
-    else if constexpr (std::is_member_object_pointer_v<T>) return kind::bits; // an offset
-    else return kind::none;
+    if constexpr (std::is_same_v<T, bool>)
+        return kind::boolean;
+    else if constexpr (std::is_same_v<T, long double>)
+        return kind::extended;
+    else if constexpr (std::is_enum_v<T>)
+        return scalar_kind<std::underlying_type_t<T>>();
+    else if constexpr (std::is_arithmetic_v<T> || std::is_same_v<T, int128> ||
+                       std::is_same_v<T, uint128>)
+        return kind::bits;
+    else if constexpr (std::is_null_pointer_v<T>)
+        return kind::empty;
+    else if constexpr (std::is_pointer_v<T>)
+        return std::is_function_v<std::remove_pointer_t<T>> ? kind::function : kind::none;
+    else if constexpr (std::is_member_function_pointer_v<T>)
+        return kind::method;
+    else if constexpr (std::is_member_object_pointer_v<T>)
+        return kind::bits; // an offset
+    else
+        return kind::none;
 }
 
 template <class T>
 consteval kind container_kind() {
-    if constexpr (associative_container<T>) return kind::associative;
-    else if constexpr (contiguous_container<T>) return kind::contiguous;
-    else if constexpr (std::is_same_v<typename T::value_type, bool> && requires(T& x) { x.flip(); }) return kind::packed;
-    else if constexpr (requires(T& x, typename T::value_type&& v) { x.emplace_back(std::move(v)); }) return kind::appendable;
-    else if constexpr (requires(T& x, typename T::value_type&& v) { x.emplace_after(x.before_begin(), std::move(v)); })
+    if constexpr (associative_container<T>)
+        return kind::associative;
+    else if constexpr (contiguous_container<T>)
+        return kind::contiguous;
+    else if constexpr (std::is_same_v<typename T::value_type, bool> && requires(T& x) { x.flip(); })
+        return kind::packed;
+    else if constexpr (requires(T& x, typename T::value_type&& v) { x.emplace_back(std::move(v)); })
+        return kind::appendable;
+    else if constexpr (requires(T& x, typename T::value_type&& v) {
+                           x.emplace_after(x.before_begin(), std::move(v));
+                       })
         return kind::forward;
-    else return kind::none;
+    else
+        return kind::none;
 }
 
 template <class T>
 consteval kind class_kind() {
-    if constexpr (standard_kind<T> != kind::none) return standard_kind<T>;
-    else if constexpr (path_like<T>) return kind::path;
-    else if constexpr (bitset_like<T>) return kind::bitset;
-    else if constexpr (container<T>) return container_kind<T>();
-    else if constexpr (adaptor_like<T>) return kind::adaptor;
-    else if constexpr (duration_like<T>) return kind::duration;
-    else if constexpr (time_point_like<T>) return kind::time_point;
-    else if constexpr (complex_like<T>) return scalar_kind<typename T::value_type>() == kind::bits ? kind::bits : kind::none;
-    else if constexpr (calendar_like<T>) return kind::bits;
+    if constexpr (standard_kind<T> != kind::none)
+        return standard_kind<T>;
+    else if constexpr (path_like<T>)
+        return kind::path;
+    else if constexpr (bitset_like<T>)
+        return kind::bitset;
+    else if constexpr (container<T>)
+        return container_kind<T>();
+    else if constexpr (adaptor_like<T>)
+        return kind::adaptor;
+    else if constexpr (duration_like<T>)
+        return kind::duration;
+    else if constexpr (time_point_like<T>)
+        return kind::time_point;
+    else if constexpr (complex_like<T>)
+        return scalar_kind<typename T::value_type>() == kind::bits ? kind::bits : kind::none;
+    else if constexpr (calendar_like<T>)
+        return kind::bits;
     else if constexpr (std::is_empty_v<T>)
-        return std::is_trivially_copyable_v<T> || std::default_initializable<T> ? kind::empty : kind::none;
-    else if constexpr (std::is_aggregate_v<T> && !std::is_union_v<T>) return kind::aggregate;
-    else return kind::none;
+        return std::is_trivially_copyable_v<T> || std::default_initializable<T> ? kind::empty
+                                                                                : kind::none;
+    else if constexpr (std::is_aggregate_v<T> && !std::is_union_v<T>)
+        return kind::aggregate;
+    else
+        return kind::none;
 }
 
 template <class T>
 consteval kind find_kind() {
-    if constexpr (!std::is_object_v<T> || std::is_array_v<T>) return kind::none;
-    else if constexpr (customised<T>) return kind::custom;
-    else if constexpr (std::is_scalar_v<T> || std::is_same_v<T, int128> || std::is_same_v<T, uint128>) return scalar_kind<T>();
-    else if constexpr (!std::is_class_v<T>) return kind::none;
-    else if constexpr (has_members<T> || has_free_members<T>) return kind::members;
-    else return class_kind<T>();
+    if constexpr (!std::is_object_v<T> || std::is_array_v<T>)
+        return kind::none;
+    else if constexpr (customised<T>)
+        return kind::custom;
+    else if constexpr (std::is_scalar_v<T> || std::is_same_v<T, int128> ||
+                       std::is_same_v<T, uint128>)
+        return scalar_kind<T>();
+    else if constexpr (!std::is_class_v<T>)
+        return kind::none;
+    else if constexpr (has_members<T> || has_free_members<T>)
+        return kind::members;
+    else
+        return class_kind<T>();
 }
 
 template <class T>
 inline constexpr kind kind_of = find_kind<std::remove_cv_t<T>>();
 
-/// How T travels, by its kind; specialised below. A `fixed` type occupies the same number of bytes whatever its
-/// value, and is written with `put` and read with `get`, unchecked; others have `size`, `encode` and `decode`.
+/// How T travels, by its kind; specialised below. A `fixed` type occupies the same number of bytes
+/// whatever its value, and is written with `put` and read with `get`, unchecked; others have
+/// `size`, `encode` and `decode`.
 template <class T, kind = kind_of<T>>
 struct codec_for;
 
@@ -255,8 +194,10 @@ inline constexpr bool is_bits = codec_for<T>::bits;
 
 template <class T>
 consteval std::size_t find_least() {
-    if constexpr (fixed_size<T> != variable) return fixed_size<T>;
-    else return codec_for<T>::least;
+    if constexpr (fixed_size<T> != variable)
+        return fixed_size<T>;
+    else
+        return codec_for<T>::least;
 }
 
 /// The fewest bytes that any value of T occupies.

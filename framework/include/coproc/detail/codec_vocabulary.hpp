@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The small standard types: tuples and arrays, optional and variant, owning pointers, times, paths, error codes.
+// The small standard types: tuples and arrays, optional and variant, owning pointers, times, paths,
+// error codes.
 
 #include <coproc/detail/codec_basic.hpp>
 
@@ -18,19 +19,22 @@
 
 namespace coproc::detail {
 
-// --- tuple, pair ----------------------------------------------------------------------------------
+// --- tuple, pair ---------------------------------------------------------------------------------
 
 template <class T, class... M>
 struct product_codec {
     using parts = types<std::remove_cv_t<M>...>;
     static constexpr std::size_t least = (std::size_t{0} + ... + least_size<std::remove_cv_t<M>>);
-    static constexpr std::size_t fixed = ((fixed_size<std::remove_cv_t<M>> != variable) && ...) ? least : variable;
+    static constexpr std::size_t fixed =
+        ((fixed_size<std::remove_cv_t<M>> != variable) && ...) ? least : variable;
     static constexpr bool bits = false;
 
     static void put(std::byte* to, const T& value) {
         std::apply([&](const M&... x) { (next_put(to, x), ...); }, value);
     }
-    static T get([[maybe_unused]] const std::byte* from) { return T{next_get<std::remove_cv_t<M>>(from)...}; }
+    static T get([[maybe_unused]] const std::byte* from) {
+        return T{next_get<std::remove_cv_t<M>>(from)...};
+    }
 
     static void size(sizer& s, const T& value) {
         std::apply([&](const M&... x) { (detail::size(s, x), ...); }, value);
@@ -60,7 +64,7 @@ struct codec_for<std::tuple<M...>, kind::tuple> : product_codec<std::tuple<M...>
 template <class A, class B>
 struct codec_for<std::pair<A, B>, kind::tuple> : product_codec<std::pair<A, B>, A, B> {};
 
-// --- array ----------------------------------------------------------------------------------------
+// --- array ---------------------------------------------------------------------------------------
 
 template <class T, std::size_t N>
 struct codec_for<std::array<T, N>, kind::array> {
@@ -92,10 +96,12 @@ struct codec_for<std::array<T, N>, kind::array> {
         }
     }
     static void size(sizer& s, const array& value) {
-        for (const T& x : value) detail::size(s, x);
+        for (const T& x : value)
+            detail::size(s, x);
     }
     static void encode(writer& w, const array& value) {
-        for (const T& x : value) detail::encode(w, x);
+        for (const T& x : value)
+            detail::encode(w, x);
     }
     static array decode(reader& r) {
         return make([&r] { return detail::decode<T>(r); });
@@ -106,7 +112,8 @@ private:
     static array make(F next) {
         if constexpr (std::default_initializable<T> && std::is_move_assignable_v<T>) {
             array value;
-            for (T& x : value) x = next();
+            for (T& x : value)
+                x = next();
             return value;
         } else {
             return [&next]<std::size_t... I>(std::index_sequence<I...>) {
@@ -116,7 +123,7 @@ private:
     }
 };
 
-// --- optional, variant ----------------------------------------------------------------------------
+// --- optional, variant ---------------------------------------------------------------------------
 
 template <class T>
 struct codec_for<std::optional<T>, kind::optional> : varying<1, T> {
@@ -135,7 +142,8 @@ struct codec_for<std::optional<T>, kind::optional> : varying<1, T> {
 };
 
 [[noreturn]] inline void malformed() {
-    throw serialization_error{"coproc: a message holds a value that its type cannot have (damaged, or made by another build)"};
+    throw serialization_error{"coproc: a message holds a value that its type cannot have (damaged, "
+                              "or made by another build)"};
 }
 
 template <class... A>
@@ -144,7 +152,8 @@ struct codec_for<std::variant<A...>, kind::variant> : varying<2, A...> {
 
     static void size(sizer& s, const value_type& value) {
         if (value.valueless_by_exception())
-            throw serialization_error{"coproc: a variant that is valueless by exception cannot be sent"};
+            throw serialization_error{
+                "coproc: a variant that is valueless by exception cannot be sent"};
         s.bytes(2);
         std::visit([&s](const auto& x) { detail::size(s, x); }, value);
     }
@@ -167,11 +176,12 @@ private:
     }
     template <std::size_t I>
     static value_type one(reader& r) {
-        return value_type{std::in_place_index<I>, detail::decode<std::variant_alternative_t<I, value_type>>(r)};
+        return value_type{std::in_place_index<I>,
+                          detail::decode<std::variant_alternative_t<I, value_type>>(r)};
     }
 };
 
-// --- owning pointers: the object, or nothing ------------------------------------------------------
+// --- owning pointers: the object, or nothing -----------------------------------------------------
 
 template <class Pointer, class T>
 struct pointer_codec : varying<1, T> {
@@ -193,21 +203,23 @@ struct pointer_codec : varying<1, T> {
 };
 
 template <class T>
-struct codec_for<std::unique_ptr<T>, kind::pointer> : pointer_codec<std::unique_ptr<T>, std::remove_cv_t<T>> {};
+struct codec_for<std::unique_ptr<T>, kind::pointer>
+    : pointer_codec<std::unique_ptr<T>, std::remove_cv_t<T>> {};
 
 /// By value: two pointers to one object arrive as two objects.
 template <class T>
-struct codec_for<std::shared_ptr<T>, kind::pointer> : pointer_codec<std::shared_ptr<T>, std::remove_cv_t<T>> {};
+struct codec_for<std::shared_ptr<T>, kind::pointer>
+    : pointer_codec<std::shared_ptr<T>, std::remove_cv_t<T>> {};
 
-// --- times ----------------------------------------------------------------------------------------
+// --- times ---------------------------------------------------------------------------------------
 
 template <class T, class Inner>
 struct wrapped_codec {
     using parts = types<Inner>;
     static constexpr std::size_t least = least_size<Inner>;
     static constexpr std::size_t fixed = fixed_size<Inner>;
-    static constexpr bool bits = is_bits<Inner> && sizeof(T) == sizeof(Inner) && std::is_trivially_copyable_v<T>;
-
+    static constexpr bool bits =
+        is_bits<Inner> && sizeof(T) == sizeof(Inner) && std::is_trivially_copyable_v<T>;
 };
 
 template <class T>
@@ -223,14 +235,18 @@ struct codec_for<T, kind::duration> : wrapped_codec<T, typename T::rep> {
 template <class T>
 struct codec_for<T, kind::time_point> : wrapped_codec<T, typename T::duration> {
     using inner = typename T::duration;
-    static void put(std::byte* to, const T& value) { codec_for<inner>::put(to, value.time_since_epoch()); }
+    static void put(std::byte* to, const T& value) {
+        codec_for<inner>::put(to, value.time_since_epoch());
+    }
     static T get(const std::byte* from) { return T{codec_for<inner>::get(from)}; }
     static void size(sizer& s, const T& value) { detail::size<inner>(s, value.time_since_epoch()); }
-    static void encode(writer& w, const T& value) { detail::encode<inner>(w, value.time_since_epoch()); }
+    static void encode(writer& w, const T& value) {
+        detail::encode<inner>(w, value.time_since_epoch());
+    }
     static T decode(reader& r) { return T{detail::decode<inner>(r)}; }
 };
 
-// --- path, bitset, error_code ---------------------------------------------------------------------
+// --- path, bitset, error_code --------------------------------------------------------------------
 
 template <class T>
 struct codec_for<T, kind::path> : varying<8> {
@@ -248,19 +264,21 @@ struct codec_for<T, kind::bitset> {
     static constexpr bool bits = false;
 
     static void put(std::byte* to, const T& value) {
-        for (std::size_t i = 0; i < fixed; ++i) to[i] = std::byte{};
+        for (std::size_t i = 0; i < fixed; ++i)
+            to[i] = std::byte{};
         for (std::size_t i = 0; i < width; ++i)
             if (value[i]) to[i / 8] |= std::byte{1} << (i % 8);
     }
     static T get(const std::byte* from) {
         T value;
-        for (std::size_t i = 0; i < width; ++i) value[i] = (from[i / 8] >> (i % 8) & std::byte{1}) != std::byte{};
+        for (std::size_t i = 0; i < width; ++i)
+            value[i] = (from[i / 8] >> (i % 8) & std::byte{1}) != std::byte{};
         return value;
     }
 };
 
-/// The standard categories keep their identity. Of others the name and the text travel: such a code compares
-/// equal to codes that came the same way, not to those of the category's own object.
+/// The standard categories keep their identity. Of others the name and the text travel: such a code
+/// compares equal to codes that came the same way, not to those of the category's own object.
 void size_error_code(sizer& s, int value, const std::error_category& category);
 void encode_error_code(writer& w, int value, const std::error_category& category);
 [[nodiscard]] std::error_code decode_error_code(reader& r);
@@ -268,7 +286,9 @@ void encode_error_code(writer& w, int value, const std::error_category& category
 template <class T>
 struct codec_for<T, kind::error_code> : varying<5> {
     static void size(sizer& s, const T& code) { size_error_code(s, code.value(), code.category()); }
-    static void encode(writer& w, const T& code) { encode_error_code(w, code.value(), code.category()); }
+    static void encode(writer& w, const T& code) {
+        encode_error_code(w, code.value(), code.category());
+    }
     static T decode(reader& r) {
         const std::error_code code = decode_error_code(r);
         return T{code.value(), code.category()};

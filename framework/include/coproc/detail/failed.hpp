@@ -18,7 +18,8 @@ namespace coproc::detail {
 template <class X>
 class with_cause final : public X, public std::nested_exception {
 public:
-    explicit with_cause(const X& other) : X(other) {} // to be called while the cause is being handled
+    explicit with_cause(const X& other)
+        : X(other) {} // to be called while the cause is being handled
 };
 
 /// For types whose text cannot be given to a constructor.
@@ -35,7 +36,8 @@ private:
 
 template <class X>
 std::exception_ptr make_exception(const X& exception, const std::exception_ptr& cause) {
-    if constexpr (std::is_class_v<X> && !std::is_final_v<X> && !std::is_base_of_v<std::nested_exception, X>) {
+    if constexpr (std::is_class_v<X> && !std::is_final_v<X> &&
+                  !std::is_base_of_v<std::nested_exception, X>) {
         if (cause != nullptr) {
             try {
                 std::rethrow_exception(cause);
@@ -47,9 +49,11 @@ std::exception_ptr make_exception(const X& exception, const std::exception_ptr& 
     return std::make_exception_ptr(exception);
 }
 
-/// Types that can be derived from become task failures; the others (int, a final class) are thrown as they are.
+/// Types that can be derived from become task failures; the others (int, a final class) are thrown
+/// as they are.
 template <class E>
-std::exception_ptr make_failure(const E& exception, failure_info where, const std::exception_ptr& cause) {
+std::exception_ptr make_failure(const E& exception, failure_info where,
+                                const std::exception_ptr& cause) {
     if constexpr (std::is_class_v<E> && !std::is_final_v<E> && !std::is_base_of_v<task_failure, E>)
         return make_exception(failed<E>{exception, std::move(where)}, cause);
     else
@@ -60,7 +64,8 @@ std::exception_ptr make_failure(const E& exception, failure_info where, const st
 template <class E>
 std::exception_ptr cause_of(const E& exception) {
     if constexpr (std::is_polymorphic_v<E>) {
-        if (const auto* nested = dynamic_cast<const std::nested_exception*>(&exception)) return nested->nested_ptr();
+        if (const auto* nested = dynamic_cast<const std::nested_exception*>(&exception))
+            return nested->nested_ptr();
     }
     return nullptr;
 }

@@ -13,7 +13,8 @@
 
 namespace coproc::detail {
 
-/// One frame as it travels: an offset in a module means the same in every process that maps that file.
+/// One frame as it travels: an offset in a module means the same in every process that maps that
+/// file.
 struct backtrace_frame {
     std::string module;
     std::uint64_t offset = 0;
@@ -21,7 +22,8 @@ struct backtrace_frame {
 
 struct backtrace_state;
 
-/// A backtrace that becomes text when somebody asks for it. Copies share the frames and the text; thread safe.
+/// A backtrace that becomes text when somebody asks for it. Copies share the frames and the text;
+/// thread safe.
 class backtrace_data {
 public:
     backtrace_data() noexcept = default;
@@ -30,7 +32,8 @@ public:
     /// Text that is ready, from a backend that symbolised elsewhere.
     explicit backtrace_data(std::string text);
 
-    /// One line per frame; empty when there is no backtrace. The first call may take milliseconds per module.
+    /// One line per frame; empty when there is no backtrace. The first call may take milliseconds
+    /// per module.
     [[nodiscard]] std::string text() const;
     [[nodiscard]] const std::vector<backtrace_frame>& frames() const noexcept;
     [[nodiscard]] bool empty() const noexcept { return state_ == nullptr; }
@@ -40,8 +43,8 @@ private:
 };
 
 struct failure_info {
-    std::size_t index = 0;      // of the item in its map; 0 for a single call
-    pid_t worker_pid = 0;       // the own process for a thread backend
+    std::size_t index = 0; // of the item in its map; 0 for a single call
+    pid_t worker_pid = 0;  // the own process for a thread backend
     std::string worker_name{};
     std::string label{};
     backtrace_data backtrace{};

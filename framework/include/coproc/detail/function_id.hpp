@@ -2,9 +2,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The name of a function in every process that runs the same build: the module it stands in, and its offset
-// from where that module is loaded. Nothing is registered and nothing is remembered between messages; a
-// library that the receiver has not loaded yet is loaded when one of its functions arrives.
+// The name of a function in every process that runs the same build: the module it stands in, and
+// its offset from where that module is loaded. Nothing is registered and nothing is remembered
+// between messages; a library that the receiver has not loaded yet is loaded when one of its
+// functions arrives.
 
 #include <coproc/detail/wire.hpp>
 
@@ -20,12 +21,13 @@ struct function_id {
     friend bool operator==(const function_id&, const function_id&) = default;
 };
 
-/// Where `address` stands. Throws serialization_error when it belongs to no loaded file (generated code, say).
+/// Where `address` stands. Throws serialization_error when it belongs to no loaded file (generated
+/// code, say).
 [[nodiscard]] function_id identify(const void* address);
 
-/// The wire form: 16 bytes for a function of the program, the library's path and build id besides for others.
-/// A null pointer travels too. All are thread safe; decoding may load a library, and throws serialization_error
-/// when it is missing or is another build.
+/// The wire form: 16 bytes for a function of the program, the library's path and build id besides
+/// for others. A null pointer travels too. All are thread safe; decoding may load a library, and
+/// throws serialization_error when it is missing or is another build.
 void size_function(sizer& s, const void* address);
 void encode_function(writer& w, const void* address);
 [[nodiscard]] void* decode_function(reader& r);

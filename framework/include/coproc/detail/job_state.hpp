@@ -47,22 +47,29 @@ public:
             std::tuple<Args...> args = args_;
             call(function, std::move(args));
         } else {
-            if (spent_.exchange(true)) throw std::logic_error{"coproc: a job with move-only arguments can run only once"};
+            if (spent_.exchange(true))
+                throw std::logic_error{"coproc: a job with move-only arguments can run only once"};
             call(function_, std::move(args_));
         }
     }
 
     invoker remote() const noexcept override {
-        if constexpr (Remote) return &call_invoker<F, void, Args...>::invoke;
-        else return nullptr;
+        if constexpr (Remote)
+            return &call_invoker<F, void, Args...>::invoke;
+        else
+            return nullptr;
     }
     void size(sizer& s) const override {
-        if constexpr (Remote) std::apply([&](const Args&... args) { size_call(s, function_, args...); }, args_);
-        else refuse_to_travel();
+        if constexpr (Remote)
+            std::apply([&](const Args&... args) { size_call(s, function_, args...); }, args_);
+        else
+            refuse_to_travel();
     }
     void encode(writer& w) const override {
-        if constexpr (Remote) std::apply([&](const Args&... args) { encode_call(w, function_, args...); }, args_);
-        else refuse_to_travel();
+        if constexpr (Remote)
+            std::apply([&](const Args&... args) { encode_call(w, function_, args...); }, args_);
+        else
+            refuse_to_travel();
     }
 
 private:
@@ -70,10 +77,12 @@ private:
         std::is_copy_constructible_v<F> && (std::is_copy_constructible_v<Args> && ...);
 
     static void call(F& function, std::tuple<Args...>&& args) {
-        std::apply([&](Args&&... x) { static_cast<void>(invoke_once(function, std::move(x)...)); }, std::move(args));
+        std::apply([&](Args&&... x) { static_cast<void>(invoke_once(function, std::move(x)...)); },
+                   std::move(args));
     }
     [[noreturn]] static void refuse_to_travel() {
-        throw serialization_error{"coproc: this job was made for a thread and cannot be sent to another process"};
+        throw serialization_error{
+            "coproc: this job was made for a thread and cannot be sent to another process"};
     }
 
     mutable F function_;
@@ -84,12 +93,13 @@ private:
 /// The result may be of any type, since a job drops it.
 template <bool Remote, class F, class... Args>
 std::shared_ptr<const job_state> make_job(F&& function, Args&&... args) {
-    if constexpr (Remote && (!sendable<std::decay_t<F>> || !(sendable<travel_t<Args>> && ...) || !can_call<F, Args...>)) {
+    if constexpr (Remote && (!sendable<std::decay_t<F>> || !(sendable<travel_t<Args>> && ...) ||
+                             !can_call<F, Args...>)) {
         check_job<F, Args...>();
         return nullptr;
     } else {
-        return std::make_shared<job_of<Remote, std::decay_t<F>, travel_t<Args>...>>(std::forward<F>(function),
-                                                                                   to_travel(std::forward<Args>(args))...);
+        return std::make_shared<job_of<Remote, std::decay_t<F>, travel_t<Args>...>>(
+            std::forward<F>(function), to_travel(std::forward<Args>(args))...);
     }
 }
 

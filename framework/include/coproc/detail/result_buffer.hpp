@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The results of a chunk between the calls and the reply. A result that cannot be encoded is the failure of its
-// item, so the number of good results is known only when all have been sized, or even encoded.
+// The results of a chunk between the calls and the reply. A result that cannot be encoded is the
+// failure of its item, so the number of good results is known only when all have been sized, or
+// even encoded.
 
 #include <coproc/codec.hpp>
 #include <coproc/detail/invoker.hpp>
@@ -24,9 +25,12 @@ namespace coproc::detail {
 template <class R>
 class result_buffer {
 public:
-    explicit result_buffer(std::uint32_t expected) { reserve(std::min<std::size_t>(expected, 65536)); }
+    explicit result_buffer(std::uint32_t expected) {
+        reserve(std::min<std::size_t>(expected, 65536));
+    }
     result_buffer(result_buffer&& other) noexcept
-        : begin_{std::exchange(other.begin_, nullptr)}, size_{std::exchange(other.size_, 0)},
+        : begin_{std::exchange(other.begin_, nullptr)},
+          size_{std::exchange(other.size_, 0)},
           capacity_{std::exchange(other.capacity_, 0)} {}
     result_buffer& operator=(result_buffer&&) = delete;
     ~result_buffer() {
@@ -71,16 +75,19 @@ private:
     std::size_t size_ = 0;
 };
 
-/// What `encoded_results` does when size or encode throws for a result: the results before it stay, `error` becomes
-/// that exception, which is the lower item's.
+/// What `encoded_results` does when size or encode throws for a result: the results before it stay,
+/// `error` becomes that exception, which is the lower item's.
 template <class R>
 class encoded_results;
 
 template <>
 class encoded_results<void> {
 public:
-    encoded_results(result_buffer<void>&& results, call_context&, std::exception_ptr&) noexcept : count_{results.size()} {}
-    [[nodiscard]] std::uint32_t count() const noexcept { return static_cast<std::uint32_t>(count_); }
+    encoded_results(result_buffer<void>&& results, call_context&, std::exception_ptr&) noexcept
+        : count_{results.size()} {}
+    [[nodiscard]] std::uint32_t count() const noexcept {
+        return static_cast<std::uint32_t>(count_);
+    }
     [[nodiscard]] std::size_t size() const noexcept { return 0; }
     [[nodiscard]] std::size_t descriptors() const noexcept { return 0; }
     void keep_owners(call_context&) noexcept {}
@@ -95,8 +102,11 @@ template <class R>
     requires(fixed_size<R> != variable)
 class encoded_results<R> {
 public:
-    encoded_results(result_buffer<R>&& results, call_context&, std::exception_ptr&) noexcept : results_{std::move(results)} {}
-    [[nodiscard]] std::uint32_t count() const noexcept { return static_cast<std::uint32_t>(results_.size()); }
+    encoded_results(result_buffer<R>&& results, call_context&, std::exception_ptr&) noexcept
+        : results_{std::move(results)} {}
+    [[nodiscard]] std::uint32_t count() const noexcept {
+        return static_cast<std::uint32_t>(results_.size());
+    }
     [[nodiscard]] std::size_t size() const noexcept { return results_.size() * fixed_element<R>; }
     [[nodiscard]] std::size_t descriptors() const noexcept { return 0; }
     void keep_owners(call_context&) noexcept {}
@@ -106,8 +116,10 @@ public:
         } else {
             std::byte* to = w.claim(size());
             for (std::size_t i = 0; i != results_.size(); ++i, to += fixed_element<R>) {
-                if constexpr (element_padding<R> != 0) *to = std::byte{};
-                else codec_for<R>::put(to, results_.data()[i]);
+                if constexpr (element_padding<R> != 0)
+                    *to = std::byte{};
+                else
+                    codec_for<R>::put(to, results_.data()[i]);
             }
         }
     }
@@ -121,7 +133,8 @@ template <class R>
     requires(fixed_size<R> == variable && encodes_surely<R>)
 class encoded_results<R> {
 public:
-    encoded_results(result_buffer<R>&& results, call_context& call, std::exception_ptr& error) : results_{std::move(results)} {
+    encoded_results(result_buffer<R>&& results, call_context& call, std::exception_ptr& error)
+        : results_{std::move(results)} {
         for (; count_ != results_.size(); ++count_) {
             call.begin_item(count_); // a crash in here is this item's
             try {
@@ -151,7 +164,8 @@ private:
     std::size_t size_ = 0;
 };
 
-/// Others are encoded beforehand, one by one: into memory of our own, since the reply's is claimed but once.
+/// Others are encoded beforehand, one by one: into memory of our own, since the reply's is claimed
+/// but once.
 template <class R>
 class encoded_results {
 public:
@@ -185,7 +199,8 @@ public:
     }
     void write(writer& w, call_context&) {
         w.bytes(bytes_.data(), bytes_.size());
-        for (const int fd : descriptors_) w.descriptor(fd);
+        for (const int fd : descriptors_)
+            w.descriptor(fd);
     }
 
 private:

@@ -32,7 +32,8 @@ struct verdict {
     using culprit = Culprit;
 };
 
-/// Types that are being looked at already: a recursive type is sendable when everything else in it is.
+/// Types that are being looked at already: a recursive type is sendable when everything else in it
+/// is.
 template <class... T>
 struct seen {};
 
@@ -55,15 +56,21 @@ struct judge_all<types<>, Seen> : verdict<refusal::none, void> {};
 
 template <class T, class... Rest, class Seen>
 struct judge_all<types<T, Rest...>, Seen>
-    : std::conditional_t<judge<T, Seen>::why == refusal::none, judge_all<types<Rest...>, Seen>, judge<T, Seen>> {};
+    : std::conditional_t<judge<T, Seen>::why == refusal::none, judge_all<types<Rest...>, Seen>,
+                         judge<T, Seen>> {};
 
 /// Stateless order and hash functions are made anew on the other side; others would be lost.
 template <class T>
 consteval bool loses_functions() {
-    if constexpr (requires { typename T::key_compare; }) return !std::is_empty_v<typename T::key_compare>;
-    else if constexpr (requires { typename T::hasher; typename T::key_equal; })
+    if constexpr (requires { typename T::key_compare; })
+        return !std::is_empty_v<typename T::key_compare>;
+    else if constexpr (requires {
+                           typename T::hasher;
+                           typename T::key_equal;
+                       })
         return !std::is_empty_v<typename T::hasher> || !std::is_empty_v<typename T::key_equal>;
-    else return false;
+    else
+        return false;
 }
 
 template <class T>
@@ -73,12 +80,14 @@ C class_of(R (C::*)());
 template <class T, class C, class R>
 C class_of(R (C::*)() const);
 
-/// A class that inherits members() may have added state, which would be lost. (Sizes do not tell: an added member
-/// may stand in what was padding.)
+/// A class that inherits members() may have added state, which would be lost. (Sizes do not tell:
+/// an added member may stand in what was padding.)
 template <class T>
 consteval bool inherits_members() {
-    if constexpr (requires { class_of<T>(&T::members); }) return !std::is_same_v<decltype(class_of<T>(&T::members)), T>;
-    else return false;
+    if constexpr (requires { class_of<T>(&T::members); })
+        return !std::is_same_v<decltype(class_of<T>(&T::members)), T>;
+    else
+        return false;
 }
 
 template <class T>
@@ -87,23 +96,40 @@ consteval refusal own_refusal() {
     if constexpr (std::is_reference_v<T>) {
         return refusal::reference;
     } else if constexpr (k == kind::members) {
-        if constexpr (inherits_members<T>()) return refusal::inherited_members;
-        else return codec_for<T>::by_reference || codec_for<T>::by_constructor ? refusal::none : refusal::fixed_members;
+        if constexpr (inherits_members<T>())
+            return refusal::inherited_members;
+        else
+            return codec_for<T>::by_reference || codec_for<T>::by_constructor
+                       ? refusal::none
+                       : refusal::fixed_members;
     } else if constexpr (k == kind::aggregate) {
-        if constexpr (shape_of<T> == shape::has_base) return refusal::base_class;
-        else if constexpr (shape_of<T> == shape::has_array) return refusal::array_member;
-        else if constexpr (shape_of<T> == shape::has_reference) return refusal::reference;
-        else return refusal::none;
+        if constexpr (shape_of<T> == shape::has_base)
+            return refusal::base_class;
+        else if constexpr (shape_of<T> == shape::has_array)
+            return refusal::array_member;
+        else if constexpr (shape_of<T> == shape::has_reference)
+            return refusal::reference;
+        else
+            return refusal::none;
     } else if constexpr (k == kind::pointer) {
         using object = typename T::element_type;
-        if constexpr (std::is_array_v<object>) return refusal::pointer;
-        else return std::is_polymorphic_v<object> && !std::is_final_v<object> ? refusal::polymorphic : refusal::none;
+        if constexpr (std::is_array_v<object>)
+            return refusal::pointer;
+        else
+            return std::is_polymorphic_v<object> && !std::is_final_v<object> ? refusal::polymorphic
+                                                                             : refusal::none;
     } else if constexpr (k == kind::associative) {
         return loses_functions<T>() ? refusal::comparator : refusal::none;
     } else if constexpr (k == kind::none) {
-        if constexpr (std::is_pointer_v<T>) return refusal::pointer;
-        else if constexpr (std::is_class_v<T> && requires(T& x) { x.begin(); x.end(); }) return refusal::view;
-        else return refusal::no_state;
+        if constexpr (std::is_pointer_v<T>)
+            return refusal::pointer;
+        else if constexpr (std::is_class_v<T> && requires(T& x) {
+                               x.begin();
+                               x.end();
+                           })
+            return refusal::view;
+        else
+            return refusal::no_state;
     } else {
         return refusal::none;
     }
@@ -113,7 +139,8 @@ template <class T, class Seen, refusal = own_refusal<T>()>
 struct judge_new : verdict<own_refusal<T>(), T> {};
 
 template <class T, class Seen>
-struct judge_new<T, Seen, refusal::none> : judge_all<typename codec_for<T>::parts, decltype(with<T>(Seen{}))> {};
+struct judge_new<T, Seen, refusal::none>
+    : judge_all<typename codec_for<T>::parts, decltype(with<T>(Seen{}))> {};
 
 template <class T, class Seen>
 struct judge : judge_new<T, Seen> {};
@@ -125,7 +152,7 @@ struct judge<T, Seen> : verdict<refusal::none, void> {};
 template <class T>
 using judgement = judge<std::remove_cv_t<T>, seen<>>;
 
-// --- whether encoding can fail once the size is known ---------------------------------------------
+// --- whether encoding can fail once the size is known --------------------------------------------
 
 template <class T, class Seen>
 struct sure;
@@ -156,32 +183,41 @@ struct sure<T, Seen> {
 template <class T>
 inline constexpr bool encodes_surely = sure<std::remove_cv_t<T>, seen<>>::value;
 
-// --- what is said about it ------------------------------------------------------------------------
+// --- what is said about it -----------------------------------------------------------------------
 
 /// Culprit is the part of the value that cannot be sent; it shows in the compiler's notes.
 template <class Culprit, refusal Why>
 consteval void refuse() {
     static_assert(Why != refusal::pointer,
-                  "coproc: a raw pointer (or unique_ptr to an array) means nothing in another process: send the object, a std::unique_ptr "
+                  "coproc: a raw pointer (or unique_ptr to an array) means nothing in another "
+                  "process: send the object, a std::unique_ptr "
                   "to it, or a coproc::shared_array");
     static_assert(Why != refusal::reference,
                   "coproc: a reference means nothing in another process: send the object itself");
     static_assert(Why != refusal::view,
-                  "coproc: a view or a container of an unknown kind cannot be sent: send a std container, or specialise coproc::enable_container");
+                  "coproc: a view or a container of an unknown kind cannot be sent: send a std "
+                  "container, or specialise coproc::enable_container");
     static_assert(Why != refusal::base_class,
-                  "coproc: an aggregate with a base class cannot be taken apart: give it `auto members() { return std::tie(...); }`");
+                  "coproc: an aggregate with a base class cannot be taken apart: give it `auto "
+                  "members() { return std::tie(...); }`");
     static_assert(Why != refusal::array_member,
-                  "coproc: an aggregate with a C array cannot be taken apart: use std::array, or give it `auto members() { return std::tie(...); }`");
+                  "coproc: an aggregate with a C array cannot be taken apart: use std::array, or "
+                  "give it `auto members() { return std::tie(...); }`");
     static_assert(Why != refusal::polymorphic,
-                  "coproc: an owning pointer to a polymorphic class would arrive without its derived part: make the class final, or use a std::variant");
+                  "coproc: an owning pointer to a polymorphic class would arrive without its "
+                  "derived part: make the class final, or use a std::variant");
     static_assert(Why != refusal::comparator,
-                  "coproc: a container whose comparator or hash has state cannot be sent: the other side could not make the same one");
+                  "coproc: a container whose comparator or hash has state cannot be sent: the "
+                  "other side could not make the same one");
     static_assert(Why != refusal::inherited_members,
-                  "coproc: this class inherits members(), so state that it adds would be lost: give it a members() of its own");
+                  "coproc: this class inherits members(), so state that it adds would be lost: "
+                  "give it a members() of its own");
     static_assert(Why != refusal::fixed_members,
-                  "coproc: members() must name its state by reference (std::tie) in a default-constructible class, or what the class's constructor takes");
+                  "coproc: members() must name its state by reference (std::tie) in a "
+                  "default-constructible class, or what the class's constructor takes");
     static_assert(Why != refusal::no_state,
-                  "coproc: this type cannot be sent to a worker process: make it a plain aggregate, or give it `auto members() { return std::tie(...); }`");
+                  "coproc: this type cannot be sent to a worker process: make it a plain "
+                  "aggregate, or give it `auto members() { return std::tie(...); }`");
 }
 
 } // namespace coproc::detail

@@ -22,19 +22,28 @@
 namespace coproc::detail {
 
 template <class T>
-inline constexpr bool is_character = std::is_same_v<T, char> || std::is_same_v<T, wchar_t> || std::is_same_v<T, char8_t> ||
-                                     std::is_same_v<T, char16_t> || std::is_same_v<T, char32_t>;
+inline constexpr bool is_character =
+    std::is_same_v<T, char> || std::is_same_v<T, wchar_t> || std::is_same_v<T, char8_t> ||
+    std::is_same_v<T, char16_t> || std::is_same_v<T, char32_t>;
 
 template <class T>
 inline constexpr bool is_initializer_list = false;
 template <class T>
 inline constexpr bool is_initializer_list<std::initializer_list<T>> = true;
 
+template <class T>
+concept ranged = requires(T& x) {
+    x.begin();
+    x.end();
+};
+
+template <class T>
+inline constexpr bool is_view =
+    std::ranges::enable_view<T> || is_initializer_list<T> || type_name<T>().starts_with("ranges::");
+
 /// A range that owns nothing: a view of std or of range-v3, a span, an initializer list.
 template <class T>
-concept borrowing = std::is_class_v<T> && kind_of<T> == kind::none &&
-                    (requires(T& x) { x.begin(); x.end(); } || requires(const T& x) { x.begin(); x.end(); }) &&
-                    (std::ranges::enable_view<T> || type_name<T>().starts_with("ranges::") || is_initializer_list<T>);
+concept borrowing = std::is_class_v<T> && kind_of<T> == kind::none && ranged<T> && is_view<T>;
 
 template <class T>
 struct travel_type {
@@ -60,7 +69,8 @@ struct travel_type<T> {
     using type = std::vector<travel_type_t<decltype(*std::declval<T&>().begin())>>;
 };
 
-// Inside the types in which they are found, spelled out because only these can be converted element by element.
+// Inside the types in which they are found, spelled out because only these can be converted element
+// by element.
 
 template <class T>
 struct travel_type<std::optional<T>> {
@@ -76,7 +86,8 @@ struct travel_type<std::tuple<T...>> {
 };
 template <class T, class A>
 struct travel_type<std::vector<T, A>> {
-    using type = std::conditional_t<std::is_same_v<travel_type_t<T>, T>, std::vector<T, A>, std::vector<travel_type_t<T>>>;
+    using type = std::conditional_t<std::is_same_v<travel_type_t<T>, T>, std::vector<T, A>,
+                                    std::vector<travel_type_t<T>>>;
 };
 template <class T, std::size_t N>
 struct travel_type<std::array<T, N>> {
@@ -100,17 +111,22 @@ travel_type_t<T> to_travel(T&& value) {
     if constexpr (std::is_same_v<target, source>) {
         return static_cast<T&&>(value);
     } else if constexpr (std::is_pointer_v<std::remove_reference_t<T>>) {
-        if (value == nullptr) throw serialization_error{"coproc: a null pointer was given where a string was expected"};
+        if (value == nullptr)
+            throw serialization_error{
+                "coproc: a null pointer was given where a string was expected"};
         return target(value);
     } else if constexpr (std::is_constructible_v<target, T> && !borrowing<source>) {
         return target(static_cast<T&&>(value));
     } else if constexpr (requires { std::tuple_size<source>::value; }) {
-        return std::apply([](auto&&... x) { return target{to_travel(static_cast<decltype(x)>(x))...}; }, static_cast<T&&>(value));
+        return std::apply(
+            [](auto&&... x) { return target{to_travel(static_cast<decltype(x)>(x))...}; },
+            static_cast<T&&>(value));
     } else if constexpr (requires { value.has_value(); }) {
         return value.has_value() ? target{to_travel(*static_cast<T&&>(value))} : target{};
     } else {
         target out;
-        for (auto&& x : value) out.push_back(to_travel(static_cast<decltype(x)>(x)));
+        for (auto&& x : value)
+            out.push_back(to_travel(static_cast<decltype(x)>(x)));
         return out;
     }
 }

@@ -15,8 +15,8 @@ namespace coproc::detail {
 /// Without coproc's own and the standard library's wrapping, and with the name that users write.
 [[nodiscard]] std::string unwrapped_type_name(const std::type_info& type);
 
-/// The type of the exception that is being handled by this thread, without coproc's own wrapping: for a task's
-/// failure it is the type that the task threw.
+/// The type of the exception that is being handled by this thread, without coproc's own wrapping:
+/// for a task's failure it is the type that the task threw.
 [[nodiscard]] std::string current_exception_type_name();
 
 } // namespace coproc::detail
