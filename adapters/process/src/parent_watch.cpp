@@ -16,6 +16,8 @@
 namespace coproc::detail {
 namespace {
 
+constexpr std::size_t stack_bytes = 128 * 1024;
+
 // A thread and not a signal: it works whatever the task does to signals, and while the task computes.
 void* watch(void* descriptors) {
     const auto both = reinterpret_cast<std::uintptr_t>(descriptors);
@@ -37,7 +39,7 @@ void watch_parent(int socket, int parent_pidfd) {
     pthread_attr_t attributes;
     ::pthread_attr_init(&attributes);
     ::pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    ::pthread_attr_setstacksize(&attributes, std::max<std::size_t>(PTHREAD_STACK_MIN, 128 * 1024));
+    ::pthread_attr_setstacksize(&attributes, std::max(static_cast<std::size_t>(PTHREAD_STACK_MIN), stack_bytes));
     const auto both = static_cast<std::uintptr_t>(socket) << 32 | static_cast<std::uintptr_t>(parent_pidfd);
     pthread_t thread;
     const int error = ::pthread_create(&thread, &attributes, &watch, reinterpret_cast<void*>(both));
