@@ -26,7 +26,8 @@ struct pool_options {
     /// How worker processes come to be; empty: what `set_start_method` chose, else spawn. Ignored by threads.
     std::optional<start_method> start = {};
     /// Runs first in every worker: `coproc::job{f, args...}`. If it throws, the worker is restarted a bounded number
-    /// of times, then the pool is broken and every task fails with a bootstrap_error that shows the first error.
+    /// of times, then the pool is broken and every task fails with what the first one threw; with a bootstrap_error if
+    /// it crashed.
     job initializer = {};
     /// A worker is replaced after so many tasks (items of a map count one each); 0: never.
     std::size_t max_tasks_per_worker = 0;
