@@ -130,15 +130,20 @@ void worker_thread::run_chunk() noexcept {
     label = w.settings().label_text();
     attempt = chunk_.attempt;
     timed_ = w.settings().timeout.count() > 0;
-    // One look at the clock serves as the end of a chunk and the beginning of the next.
-    const auto began = last_end_ != steady::time_point{} ? last_end_ : steady::now();
+    // The clock costs as much as a small task: a plain call's duration is of no use here, and one
+    // look serves as the end of a chunk and the beginning of the next. The dispatcher may be told
+    // of an older time then: a deadline that is too early for that is put right when it is looked
+    // into.
+    const bool measured = timed_ || w.many();
+    if (measured && last_end_ == steady::time_point{}) last_end_ = steady::now();
+    const auto began = last_end_;
     chunk_outcome outcome;
     {
         const running_task::scope running{*this};
         outcome = w.run(chunk_, *this);
     }
     if (timed_) item_began_.store(0, std::memory_order_release);
-    last_end_ = steady::now();
+    last_end_ = measured ? steady::now() : steady::time_point{};
     pool_->done(*this, chunk_.id, std::move(outcome), last_end_ - began, last_end_);
     label = {};
     chunk_.of.reset();
