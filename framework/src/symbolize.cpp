@@ -117,6 +117,7 @@ std::map<std::uint64_t, lines> ask_addr2line(const std::string& file,
         std::string text{line};
         if (const auto unknown = text.find(" at ??:"); unknown != std::string::npos)
             text.resize(unknown);
+        text.resize(std::min(text.find(" (discriminator "), text.size()));
         current->push_back(std::move(text));
     }
     return found;
@@ -141,9 +142,14 @@ std::map<std::uint64_t, lines> look_up(const std::string& module,
 
 /// Below these everything is the library's and the C++ runtime's.
 bool ends_the_task(std::string_view line) {
-    return line.find("coproc::detail::call_invoker<") != line.npos ||
-           line.find("coproc::detail::chunk_invoker<") != line.npos ||
-           line.find("coproc::detail::job_of<") != line.npos;
+    static constexpr std::string_view own = "coproc::detail::";
+    const auto at = line.find(own);
+    if (at == line.npos) return false;
+    line.remove_prefix(at + own.size());
+    for (const std::string_view part :
+         {"call_invoker<", "chunk_invoker<", "job_of<", "call_work<", "map_work<", "imap_work<"})
+        if (line.starts_with(part)) return true;
+    return false;
 }
 
 bool is_plumbing(std::string_view line) {

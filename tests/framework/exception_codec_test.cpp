@@ -113,6 +113,10 @@ public:
     explicit late_failure(const char* what) : std::logic_error{what} {}
 };
 
+struct silent_failure : std::exception {
+    const char* what() const noexcept override { return "silent"; }
+};
+
 class rude_failure : public std::exception { // throws while it is encoded
 public:
     std::string state = "x";
@@ -261,6 +265,9 @@ TEST_CASE("exception_codec: registered types arrive as themselves") {
     });
     arrives_as<late_failure>(travel_there(std::make_exception_ptr(late_failure{"late"})),
                              [](const auto& e) { CHECK(e.what() == std::string{"late"}); });
+    register_exception<silent_failure>();
+    arrives_as<silent_failure>(travel_there(std::make_exception_ptr(silent_failure{})),
+                               [](const auto& e) { CHECK(e.what() == std::string{"silent"}); });
     // A final class cannot be made a task_failure; it is itself all the same.
     CHECK_THROWS_AS(std::rethrow_exception(travel_there(std::make_exception_ptr(tiny_failure{4}))),
                     tiny_failure);

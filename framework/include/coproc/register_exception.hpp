@@ -51,6 +51,10 @@ struct registered_exception {
     static constexpr bool has_state = sendable<E>;
     static constexpr bool from_text =
         std::constructible_from<E, const std::string&> || std::constructible_from<E, const char*>;
+    /// Nothing but a table of virtual functions: the type is all there is to say.
+    static constexpr bool has_nothing = std::derived_from<E, std::exception> &&
+                                        sizeof(E) == sizeof(std::exception) &&
+                                        std::default_initializable<E>;
     /// Names its state but can only be made from a text.
     static constexpr bool has_both = [] {
         if constexpr (!has_state && from_text && kind_of<E> == kind::members)
@@ -58,6 +62,8 @@ struct registered_exception {
         else
             return false;
     }();
+
+    static constexpr bool can_travel = has_state || from_text || has_nothing;
 
     static std::optional<std::vector<std::byte>> encode(const std::exception_ptr& exception) {
         try {
@@ -95,11 +101,13 @@ private:
             return e;
         }
     }
-    static E from_what(const std::string& what) {
+    static E from_what([[maybe_unused]] const std::string& what) {
         if constexpr (std::constructible_from<E, const std::string&>)
             return E(what);
-        else
+        else if constexpr (from_text)
             return E(what.c_str());
+        else
+            return E();
     }
 };
 
@@ -124,12 +132,11 @@ void register_exception() {
     using how = detail::registered_exception<E>;
     static_assert(std::is_same_v<E, std::remove_cvref_t<E>> && std::copy_constructible<E>,
                   "coproc: an exception type must be an object type that can be copied");
-    static_assert(how::has_state || how::from_text,
+    static_assert(how::can_travel,
                   "coproc: an exception that shall arrive as itself must be sendable (`auto "
                   "members() { return std::tie(...); }`), "
                   "or constructible from a std::string or const char*");
-    if constexpr (how::has_state || how::from_text)
-        detail::exception_registry::add(&detail::operations_of<E>);
+    if constexpr (how::can_travel) detail::exception_registry::add(&detail::operations_of<E>);
 }
 
 } // namespace coproc

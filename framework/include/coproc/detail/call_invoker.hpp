@@ -181,7 +181,7 @@ struct chunk_invoker {
         const auto count = in.raw<std::uint32_t>();
         if (count > in.left() / least_element<Item>) malformed();
 
-        result_buffer<R> results{count};
+        result_buffer<R> results{count, in};
         std::exception_ptr error;
         for (std::uint32_t i = 0; i != count; ++i) {
             call.begin_item(i);

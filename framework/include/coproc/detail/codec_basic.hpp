@@ -67,11 +67,14 @@ struct as_bits {
         std::memcpy(to, static_cast<const void*>(std::addressof(value)), sizeof(T));
     }
     static T get(const std::byte* from) noexcept {
-        struct raw {
-            std::byte bytes[sizeof(T)];
-        } raw;
-        std::memcpy(raw.bytes, from, sizeof(T));
-        return std::bit_cast<T>(raw);
+        // std::bit_cast would do, but g++ 12 now and then takes a closure for not trivially copyable.
+        union room {
+            std::byte none;
+            T value;
+            room() noexcept : none{} {}
+        } room;
+        std::memcpy(static_cast<void*>(std::addressof(room.value)), from, sizeof(T));
+        return static_cast<T&&>(room.value);
     }
 };
 

@@ -25,8 +25,10 @@ namespace coproc::detail {
 template <class R>
 class result_buffer {
 public:
-    explicit result_buffer(std::uint32_t expected) {
-        reserve(std::min<std::size_t>(expected, 65536));
+    /// Makes room for all results at once unless they are much larger than the items they come
+    /// from.
+    result_buffer(std::uint32_t expected, const reader& items) {
+        reserve(std::min<std::size_t>(expected, 65536 / sizeof(R) + items.left() / sizeof(R)));
     }
     result_buffer(result_buffer&& other) noexcept
         : begin_{std::exchange(other.begin_, nullptr)},
@@ -67,7 +69,7 @@ private:
 template <>
 class result_buffer<void> {
 public:
-    explicit result_buffer(std::uint32_t) noexcept {}
+    result_buffer(std::uint32_t, const reader&) noexcept {}
     void add() noexcept { ++size_; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
