@@ -162,7 +162,7 @@ public:
     chunk_outcome run(const chunk& c, item_observer& observer) noexcept override {
         for (std::uint32_t i = 0; i < c.count; ++i) {
             const auto at = c.first + i;
-            observer.begin_item(i);
+            if (!observer.begin_item(i)) return {i, {}};
             try {
                 if constexpr (std::is_void_v<R>)
                     call_item<R, Remote, Star>(f_, inputs_.take(at));
