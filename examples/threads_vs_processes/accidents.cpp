@@ -101,7 +101,12 @@ outcome crash_elsewhere(const char* runner, const char* which) {
 std::string place_in(const std::string& backtrace, std::string_view function) {
     for (const auto part : std::views::split(backtrace, '\n')) {
         const std::string_view line{part.begin(), part.end()};
-        if (line.find(function) != std::string_view::npos) return std::string{line};
+        if (line.find(function) == std::string_view::npos) continue;
+        std::string place{line};
+        if (const auto slash = place.rfind('/'), at = place.rfind(" at /");
+            slash != std::string::npos && at != std::string::npos)
+            place.erase(at + 4, slash - at - 3); // the file's name will do
+        return place;
     }
     return {};
 }

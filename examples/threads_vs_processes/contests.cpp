@@ -119,7 +119,7 @@ contest contest_of_primes(screen& screen, pools pools, bool quick) {
 
 contest contest_of_identifiers(screen& screen, pools pools, bool quick) {
     namespace fs = std::filesystem;
-    constexpr std::uintmax_t batch_bytes = 1'000'000;
+    const std::uintmax_t batch_bytes = quick ? 1'000'000 : 4'000'000;
     const std::uintmax_t most_bytes = quick ? 25'000'000 : 1'000'000'000;
 
     std::vector<std::vector<std::string>> batches(1);
@@ -158,7 +158,7 @@ contest contest_of_identifiers(screen& screen, pools pools, bool quick) {
 }
 
 contest contest_of_interpreters(screen& screen, pools pools, bool quick) {
-    const std::uint32_t pieces = quick ? 200 : 1500;
+    const std::uint32_t pieces = quick ? 150 : 500;
     screen.heading("3. One global lock",
                    "an interpreter that one thread of a process can use at a time");
     std::vector<std::uint32_t> starts;
