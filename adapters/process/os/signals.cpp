@@ -11,20 +11,12 @@ void __hwasan_init() __attribute__((weak));
 }
 
 namespace coproc::detail::os {
-namespace {
 
-bool is_crash(int signal) noexcept {
-    return signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL ||
-           signal == SIGABRT || signal == SIGTRAP;
-}
-
-} // namespace
-
-void reset_signal_handlers(bool crashes) noexcept {
+void reset_signal_handlers() noexcept {
     struct sigaction standard {};
     standard.sa_handler = SIG_DFL;
     for (int signal = 1; signal <= SIGRTMAX; ++signal) {
-        if (signal == SIGKILL || signal == SIGSTOP || (!crashes && is_crash(signal))) continue;
+        if (signal == SIGKILL || signal == SIGSTOP) continue;
         ::sigaction(signal, &standard, nullptr); // fails for the two that belong to the C library
     }
 }

@@ -22,8 +22,8 @@ private:
     sigset_t former_{};
 };
 
-/// Default handlers for every signal; async-signal-safe. `crashes`: also those a sanitizer may have taken.
-void reset_signal_handlers(bool crashes = true) noexcept;
+/// Default handlers for every signal; async-signal-safe.
+void reset_signal_handlers() noexcept;
 void unblock_all_signals() noexcept;
 
 /// Whether a sanitizer is linked in, which wants to report crashes itself.

@@ -13,8 +13,8 @@
 #include <src/reactor.hpp>
 
 #include <cstring>
-#include <new>
 #include <poll.h>
+#include <utility>
 #include <vector>
 
 namespace coproc::detail {
@@ -23,12 +23,16 @@ namespace {
 struct the_server {
     std::mutex mutex;
     std::shared_ptr<forkserver> current;
+    the_server* former = nullptr; // the parent's, in the child of a fork
 };
 
 /// Never destroyed: the server goes when the program does.
 the_server& server_of_program() {
-    static the_server* const instance = [] {
-        on_fork_in_child([]() noexcept { ::new (&server_of_program()) the_server; }); // the parent's stays the parent's
+    static the_server* instance = [] {
+        on_fork_in_child([]() noexcept {
+            auto* const own = new the_server;
+            own->former = std::exchange(instance, own);
+        });
         return new the_server;
     }();
     return *instance;

@@ -51,7 +51,7 @@ void spawn(const launch_request& request, worker_process& process, channel_numbe
 
 [[noreturn]] void become_worker(worker_start start) noexcept {
     ::setpgid(0, 0);
-    os::reset_signal_handlers(!os::sanitizer_present());
+    os::reset_signal_handlers(); // those of the program, and a sanitizer's: crashes are told as everywhere
     os::unblock_all_signals();
     const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (null > 0) {

@@ -207,6 +207,8 @@ TEST_CASE("worker: exit codes are Python's") {
     worker.greet();
     worker.call(twice, 1);
     SECTION("exit") {
+        // In a copy of a program with threads a leak checker misses what the threads held.
+        if (os::sanitizer_present() && method == start_method::fork) return;
         std::vector<std::byte> seven(4);
         seven[0] = std::byte{7};
         worker.send(exits, 1, seven);
@@ -316,7 +318,8 @@ TEST_CASE("worker: has the name, the signals and the descriptors of its own") {
     std::signal(SIGUSR1, SIG_DFL);
     worker.greet();
     CHECK_THAT(worker.call<std::string>(names), StartsWith("crunch-1\n"));
-    CHECK_THAT(worker.call<std::string>(names), ContainsSubstring(": crunch-1"));
+    if (method != start_method::fork) // where there is only the room that the program's own arguments took
+        CHECK_THAT(worker.call<std::string>(names), ContainsSubstring(": crunch-1"));
     CHECK(worker.call(signals) == 1);
 
     std::istringstream open{worker.call<std::string>(descriptors)};
