@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// imap and imap_unordered: a window moves over an input that is read on the consumer's thread, as far as the window
-// allows. What is in the window waits, runs, or is done and waits for its turn.
+// imap and imap_unordered: a window moves over an input that is read on the consumer's thread, as
+// far as the window allows. What is in the window waits, runs, or is done and waits for its turn.
 
 #include <coproc/detail/input_sequence.hpp>
 #include <coproc/detail/map_work.hpp>
@@ -20,15 +20,17 @@
 
 namespace coproc::detail {
 
-/// Grows while the consumer empties it faster than a millisecond, so that a window of tiny tasks hides the hand-over
-/// and one of long tasks reads hardly ahead.
+/// Grows while the consumer empties it faster than a millisecond, so that a window of tiny tasks
+/// hides the hand-over and one of long tasks reads hardly ahead.
 class adaptive_window {
 public:
-    explicit adaptive_window(std::size_t workers) noexcept : size_{std::max<std::size_t>(8, 4 * workers)} {}
+    explicit adaptive_window(std::size_t workers) noexcept
+        : size_{std::max<std::size_t>(8, 4 * workers)} {}
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     void refilled(steady::time_point now) noexcept {
-        if (now - last_ < std::chrono::milliseconds{1}) size_ = std::min<std::size_t>(largest, size_ * 2);
+        if (now - last_ < std::chrono::milliseconds{1})
+            size_ = std::min<std::size_t>(largest, size_ * 2);
         last_ = now;
     }
 
@@ -51,8 +53,10 @@ public:
 
     template <class G>
     imap_work(backend_ptr pool, work_settings settings, G&& f, Input input)
-        : pool_result<void>{std::move(pool), std::move(settings), 0, true}, f_(std::forward<G>(f)),
-          input_{std::move(input)}, window_{this->pool()->workers()} {
+        : pool_result<void>{std::move(pool), std::move(settings), 0, true},
+          f_(std::forward<G>(f)),
+          input_{std::move(input)},
+          window_{this->pool()->workers()} {
         this->mark_observed(); // errors are the consumer's
     }
 
@@ -69,7 +73,9 @@ public:
         const std::scoped_lock lock{mutex_};
         input_ended_ = true;
     }
-    [[nodiscard]] std::thread::id consumer() const noexcept override { return consumer_.load(std::memory_order_relaxed); }
+    [[nodiscard]] std::thread::id consumer() const noexcept override {
+        return consumer_.load(std::memory_order_relaxed);
+    }
 
     // --- execution ---------------------------------------------------------------------------------------------
     chunk_outcome run(const chunk& c, item_observer& observer) noexcept override {
@@ -105,13 +111,15 @@ public:
     void size(const chunk& c, sizer& s) const override {
         if constexpr (Remote) {
             const auto items = gather(c);
-            size_chunk(s, f_, c.count, [&](std::uint32_t i) -> const item_type& { return *items[i]; });
+            size_chunk(s, f_, c.count,
+                       [&](std::uint32_t i) -> const item_type& { return *items[i]; });
         }
     }
     void encode(const chunk& c, writer& w) const override {
         if constexpr (Remote) {
             const auto items = gather(c);
-            encode_chunk(w, f_, c.count, [&](std::uint32_t i) -> const item_type& { return *items[i]; });
+            encode_chunk(w, f_, c.count,
+                         [&](std::uint32_t i) -> const item_type& { return *items[i]; });
         }
     }
     chunk_outcome accept(const chunk& c, reader& r, const failure_info& where) noexcept override {
@@ -144,7 +152,7 @@ public:
 
 private:
     struct slot {
-        std::optional<item_type> input; // until it has run
+        std::optional<item_type> input;  // until it has run
         std::optional<value_type> value; // until its turn (ordered)
         bool done = false;
     };
@@ -155,7 +163,9 @@ private:
         explicit awaited_item(imap_work* of) noexcept : alive_{of}, of_{of} {}
         bool cancel() noexcept override { return of_->cancel(); }
         void help() noexcept override { of_->help(); }
-        const boost::asio::any_io_executor* callback_executor() const noexcept override { return of_->callback_executor(); }
+        const boost::asio::any_io_executor* callback_executor() const noexcept override {
+            return of_->callback_executor();
+        }
 
     private:
         boost::intrusive_ptr<result_state<void>> alive_;
@@ -201,10 +211,13 @@ private:
     }
 
     slot* find(std::uint64_t index) noexcept {
-        return index < first_slot_ || index - first_slot_ >= slots_.size() ? nullptr : &slots_[index - first_slot_];
+        return index < first_slot_ || index - first_slot_ >= slots_.size()
+                   ? nullptr
+                   : &slots_[index - first_slot_];
     }
 
-    /// Slots do not move, and none of a chunk in flight is dropped, so the inputs can be read without the lock.
+    /// Slots do not move, and none of a chunk in flight is dropped, so the inputs can be read
+    /// without the lock.
     std::vector<const item_type*> gather(const chunk& c) const {
         std::vector<const item_type*> items;
         items.reserve(c.count);
@@ -220,7 +233,8 @@ private:
     void arrived(std::uint64_t index, value_type value) {
         std::optional<item_type> released;
         std::vector<value_type> in_turn;
-        const std::scoped_lock delivery{delivery_mutex_}; // values leave in the order in which they were taken out
+        const std::scoped_lock delivery{
+            delivery_mutex_}; // values leave in the order in which they were taken out
         {
             const std::scoped_lock lock{mutex_};
             slot* s = find(index);
@@ -241,13 +255,14 @@ private:
                 ++first_slot_;
             }
         }
-        for (auto& v : in_turn) this->push(std::move(v));
+        for (auto& v : in_turn)
+            this->push(std::move(v));
     }
 
     [[no_unique_address]] F f_;
     Input input_;
     adaptive_window window_;
-    std::uint64_t read_ = 0;  // inputs so far; the consumer's
+    std::uint64_t read_ = 0; // inputs so far; the consumer's
     std::atomic<std::thread::id> consumer_{};
 
     mutable std::mutex mutex_;
@@ -279,21 +294,14 @@ public:
     }
     Item read() {
         advance_ = true; // later: reading on may block, and the item is here already
-        return Item(to_item(**position_));
+        return take_item<Item, Range>(**position_);
     }
 
 private:
-    template <class T>
-    static Item to_item(T&& value) {
-        if constexpr (std::is_constructible_v<Item, T>)
-            return Item(std::forward<T>(value));
-        else
-            return to_travel(std::forward<T>(value));
-    }
-
     // On the heap, since iterators must stay valid when this moves; a lvalue is only referred to.
-    using holder = std::conditional_t<std::is_lvalue_reference_v<Range>, std::remove_reference_t<Range>*,
-                                      std::unique_ptr<std::remove_reference_t<Range>>>;
+    using holder =
+        std::conditional_t<std::is_lvalue_reference_v<Range>, std::remove_reference_t<Range>*,
+                           std::unique_ptr<std::remove_reference_t<Range>>>;
     static holder hold(Range&& range) {
         if constexpr (std::is_lvalue_reference_v<Range>)
             return &range;

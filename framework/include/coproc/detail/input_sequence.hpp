@@ -2,10 +2,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What a map reads: a std range, or one of range-v3 that does not model std's concepts (it is iterated by hand, so
-// that no header of range-v3 is needed).
+// What a map reads: a std range, or one of range-v3 that does not model std's concepts (it is
+// iterated by hand, so that no header of range-v3 is needed).
+
+#include <coproc/detail/travel.hpp>
 
 #include <concepts>
+#include <cstddef>
 #include <ranges>
 #include <type_traits>
 #include <utility>
@@ -48,6 +51,24 @@ struct sequence_value<T> {
 };
 template <input_sequence T>
 using sequence_value_t = typename sequence_value<std::remove_reference_t<T>>::type;
+
+/// A container that was given away: what stands in it is moved out of it. One that is not known
+/// might own nothing.
+template <class Range>
+inline constexpr bool gives_items_away =
+    !std::is_lvalue_reference_v<Range> && !std::is_const_v<std::remove_reference_t<Range>> &&
+    kind_of<std::remove_cvref_t<Range>> != kind::none;
+
+/// One item as it is stored; `Range` is deduced as for a forwarding reference.
+template <class Item, class Range, class Reference>
+Item take_item(Reference&& item) {
+    if constexpr (gives_items_away<Range> && std::is_same_v<Reference, Item&>)
+        return std::move(item);
+    else if constexpr (std::is_constructible_v<Item, Reference>)
+        return Item(std::forward<Reference>(item));
+    else
+        return to_travel(sequence_value_t<Range>(std::forward<Reference>(item)));
+}
 
 template <class T>
 std::size_t size_hint(T& r) {
