@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The state behind a result handle, without its value: whether it is there, who waits for it, what went wrong.
-// Everything that waits is a continuation; the list of them is lock-free and closes when the result arrives.
+// The state behind a result handle, without its value: whether it is there, who waits for it, what
+// went wrong. Everything that waits is a continuation; the list of them is lock-free and closes
+// when the result arrives.
 
 #include <coproc/duration.hpp>
 #include <coproc/error.hpp>
@@ -18,13 +19,15 @@
 #include <functional>
 #include <future>
 #include <optional>
+#include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace coproc::detail {
 
-/// Runs once when a result is there; owns itself. Called on whichever thread completes the result, so it must only
-/// hand over (post, notify) and never run a user's code.
+/// Runs once when a result is there; owns itself. Called on whichever thread completes the result,
+/// so it must only hand over (post, notify) and never run a user's code.
 class continuation {
 public:
     continuation() = default;
@@ -49,7 +52,9 @@ public:
     result_core& operator=(const result_core&) = delete;
     virtual ~result_core();
 
-    [[nodiscard]] bool ready() const noexcept { return waiting_.load(std::memory_order_acquire) == closed_list(); }
+    [[nodiscard]] bool ready() const noexcept {
+        return waiting_.load(std::memory_order_acquire) == closed_list();
+    }
 
     /// False when the result is there already: the caller resumes the continuation itself.
     bool attach(continuation& c) noexcept;
@@ -60,11 +65,14 @@ public:
     /// Asks whoever computes this result to stop. True if that made it fail with cancelled_error.
     virtual bool cancel() noexcept { return false; }
 
-    /// A thread that waits may lend itself to the computation: runs a short bounded effort and returns.
+    /// A thread that waits may lend itself to the computation: runs a short bounded effort and
+    /// returns.
     virtual void help() noexcept {}
 
     /// Which executor callbacks and foreign coroutines resume on; null: the library's own.
-    virtual const boost::asio::any_io_executor* callback_executor() const noexcept { return nullptr; }
+    virtual const boost::asio::any_io_executor* callback_executor() const noexcept {
+        return nullptr;
+    }
 
     [[nodiscard]] const std::exception_ptr& error() const noexcept { return error_; }
     void set_error(std::exception_ptr e) noexcept { error_ = std::move(e); }
@@ -74,11 +82,24 @@ public:
 
     /// Somebody has seen the error, or has taken over the duty to: it is not reported as lost.
     void mark_observed() noexcept { observed_.store(true, std::memory_order_relaxed); }
-    [[nodiscard]] bool observed() const noexcept { return observed_.load(std::memory_order_relaxed); }
+    [[nodiscard]] bool observed() const noexcept {
+        return observed_.load(std::memory_order_relaxed);
+    }
+
+    /// Callbacks are shown the value, so that taking it may mean waiting for them: not to be done
+    /// in resume().
+    [[nodiscard]] bool has_readers() const noexcept {
+        return had_readers_.load(std::memory_order_acquire);
+    }
 
     void on_progress(progress_callback callback);
     void report_progress(std::uint64_t done, std::uint64_t total) noexcept;
-    [[nodiscard]] bool wants_progress() const noexcept { return progress_.load(std::memory_order_acquire) != nullptr; }
+    [[nodiscard]] bool wants_progress() const noexcept {
+        return progress_.load(std::memory_order_acquire) != nullptr;
+    }
+
+protected:
+    void note_reader() noexcept { had_readers_.store(true, std::memory_order_release); }
 
 private:
     struct sleeper;
@@ -92,14 +113,25 @@ private:
     std::atomic<sleeper*> sleeper_{nullptr};
     std::atomic<progress_sink*> progress_{nullptr};
     std::atomic<bool> observed_{false};
+    std::atomic<bool> had_readers_{false};
 };
 
 using core_ptr = boost::intrusive_ptr<result_core>;
 
+/// Copies are known to compile and to be cheap enough. (std::is_copy_constructible says yes to a
+/// vector of unique_ptr.)
+template <class T>
+inline constexpr bool freely_copied =
+    std::is_trivially_copyable_v<T> && std::is_copy_constructible_v<T>;
+template <class C, class Traits, class A>
+inline constexpr bool freely_copied<std::basic_string<C, Traits, A>> = true;
+template <class T, class A>
+inline constexpr bool freely_copied<std::vector<T, A>> = freely_copied<T>;
+
 /// The state behind async_result<R>: a result_core with room for the value.
 ///
-/// Callbacks see the value (`const R&`) while somebody may take it on another thread. A value that can be copied is
-/// then copied out; one that only moves is handed out after the callbacks have seen it.
+/// Callbacks see the value (`const R&`) while somebody may take it on another thread. A simple
+/// value is then copied out; any other is handed out after the callbacks have seen it.
 template <class R>
 class result_state : public result_core {
 public:
@@ -115,9 +147,10 @@ public:
         if (error()) std::rethrow_exception(error());
         if (taken_.exchange(true, std::memory_order_relaxed))
             throw std::future_error{std::future_errc::future_already_retrieved};
-        if (had_readers_.load(std::memory_order_acquire)) {
-            if constexpr (std::is_copy_constructible_v<R>) return *value_;
-            for (auto n = readers_.load(std::memory_order_acquire); n != 0; n = readers_.load(std::memory_order_acquire))
+        if (has_readers()) {
+            if constexpr (freely_copied<R>) return *value_;
+            for (auto n = readers_.load(std::memory_order_acquire); n != 0;
+                 n = readers_.load(std::memory_order_acquire))
                 readers_.wait(n, std::memory_order_acquire);
         }
         R value = std::move(*value_);
@@ -127,7 +160,7 @@ public:
 
     void add_reader() noexcept {
         readers_.fetch_add(1, std::memory_order_relaxed);
-        had_readers_.store(true, std::memory_order_release);
+        note_reader();
     }
     /// Shows the value to a reader that was added; nothing if it has been moved out before.
     template <class F>
@@ -139,7 +172,6 @@ public:
 private:
     std::optional<R> value_;
     std::atomic<std::uint32_t> readers_{0};
-    std::atomic<bool> had_readers_{false};
     std::atomic<bool> taken_{false};
 };
 

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What is behind a stream: values in the order of delivery, then perhaps an error, then the end. One consumer at a
-// time; any number of producers' threads.
+// What is behind a stream: values in the order of delivery, then perhaps an error, then the end.
+// One consumer at a time; any number of producers' threads.
 
 #include <coproc/detail/result_core.hpp>
 
@@ -25,7 +25,8 @@ public:
     stream_state(const stream_state&) = delete;
     stream_state& operator=(const stream_state&) = delete;
 
-    /// The next value, nothing at the end. Blocks. Throws the stream's error when its turn has come, once.
+    /// The next value, nothing at the end. Blocks. Throws the stream's error when its turn has
+    /// come, once.
     std::optional<T> next(std::optional<steady::time_point> deadline = {}) {
         std::optional<T> value;
         item_ptr pending;
@@ -65,16 +66,20 @@ public:
 protected:
     virtual ~stream_state() = default;
 
-    /// On the consumer's thread, before it waits and after it took something: the time to read more input.
+    /// On the consumer's thread, before it waits and after it took something: the time to read more
+    /// input.
     virtual void on_demand() = 0;
-    /// Which state is awaited for the next value: overridden by streams whose waiters can help or cancel.
+    /// Which state is awaited for the next value: overridden by streams whose waiters can help or
+    /// cancel.
     virtual item_ptr make_item() { return item_ptr{new item_state}; }
 
-    // For producers. ---------------------------------------------------------------------------------------------
+    // For producers.
+    // ---------------------------------------------------------------------------------------------
     void push(T value) {
         item_ptr waiter;
         {
             const std::scoped_lock lock{mutex_};
+            if (ended_) return; // came too late
             waiter = take_waiter();
             if (!waiter) {
                 ready_.push_back(std::move(value));
@@ -86,9 +91,12 @@ protected:
         waiter->complete();
     }
     /// How many values the consumer has got.
-    [[nodiscard]] std::uint64_t delivered() const noexcept { return delivered_.load(std::memory_order_relaxed); }
+    [[nodiscard]] std::uint64_t delivered() const noexcept {
+        return delivered_.load(std::memory_order_relaxed);
+    }
 
-    /// The end: nothing comes any more; `error`, if there is one, is delivered behind what is ready.
+    /// The end: nothing comes any more; `error`, if there is one, is delivered behind what is
+    /// ready.
     void end(std::exception_ptr error = {}) {
         item_ptr waiter;
         {
@@ -106,8 +114,10 @@ protected:
     void discard() {
         end();
         std::deque<T> dropped; // destroyed outside the lock
+        item_ptr asked_for;    // keeps the stream alive in turn
         const std::scoped_lock lock{mutex_};
         dropped.swap(ready_);
+        asked_for.swap(pending_);
         error_ = nullptr;
     }
 

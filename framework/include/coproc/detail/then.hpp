@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Callbacks and promises on a result: continuations that run a user's code, posted to the callback executor.
+// Callbacks and promises on a result: continuations that run a user's code, posted to the callback
+// executor.
 
 #include <coproc/detail/callback_executor.hpp>
 #include <coproc/detail/result_core.hpp>
@@ -23,10 +24,13 @@ public:
 
     template <class V, class E>
     then_continuation(state_pointer state, V&& on_value, E&& on_error)
-        : state_{std::move(state)}, on_value_(std::forward<V>(on_value)), on_error_(std::forward<E>(on_error)) {}
+        : state_{std::move(state)},
+          on_value_(std::forward<V>(on_value)),
+          on_error_(std::forward<E>(on_error)) {}
 
     void resume() noexcept override {
-        post_callback(state_->callback_executor(), [self = std::unique_ptr<then_continuation>{this}] { self->call(); });
+        post_callback(state_->callback_executor(),
+                      [self = std::unique_ptr<then_continuation>{this}] { self->call(); });
     }
     ~then_continuation() override = default;
 
@@ -57,12 +61,14 @@ private:
 };
 
 template <class R, class OnValue, class OnError>
-void attach_then(const boost::intrusive_ptr<result_state<R>>& state, OnValue&& on_value, OnError&& on_error) {
+void attach_then(const boost::intrusive_ptr<result_state<R>>& state, OnValue&& on_value,
+                 OnError&& on_error) {
     using error_callback = std::decay_t<OnError>;
-    static_assert(std::is_same_v<error_callback, std::nullptr_t> ||
-                      std::is_invocable_v<error_callback&, const std::exception_ptr&> ||
-                      std::is_invocable_v<error_callback&, const std::exception&>,
-                  "coproc: the error callback takes a std::exception_ptr (or a const std::exception&)");
+    static_assert(
+        std::is_same_v<error_callback, std::nullptr_t> ||
+            std::is_invocable_v<error_callback&, const std::exception_ptr&> ||
+            std::is_invocable_v<error_callback&, const std::exception&>,
+        "coproc: the error callback takes a std::exception_ptr (or a const std::exception&)");
     if constexpr (!std::is_same_v<error_callback, std::nullptr_t>) state->mark_observed();
     if constexpr (!std::is_void_v<R>) state->add_reader();
     auto* waiting = new then_continuation<R, std::decay_t<OnValue>, error_callback>{
@@ -73,11 +79,21 @@ void attach_then(const boost::intrusive_ptr<result_state<R>>& state, OnValue&& o
 template <class R>
 class promise_continuation final : public continuation {
 public:
-    explicit promise_continuation(boost::intrusive_ptr<result_state<R>> state) : state_{std::move(state)} {}
+    explicit promise_continuation(boost::intrusive_ptr<result_state<R>> state)
+        : state_{std::move(state)} {}
     std::future<R> future() { return promise_.get_future(); }
 
     void resume() noexcept override {
-        const std::unique_ptr<promise_continuation> self{this};
+        std::unique_ptr<promise_continuation> self{this};
+        if (state_->has_readers())
+            post_callback(state_->callback_executor(), [self = std::move(self)] { self->keep(); });
+        else
+            keep();
+    }
+    ~promise_continuation() override = default;
+
+private:
+    void keep() noexcept {
         try {
             if constexpr (std::is_void_v<R>) {
                 state_->take();
@@ -89,9 +105,7 @@ public:
             promise_.set_exception(std::current_exception());
         }
     }
-    ~promise_continuation() override = default;
 
-private:
     boost::intrusive_ptr<result_state<R>> state_;
     std::promise<R> promise_;
 };
