@@ -31,8 +31,14 @@ private:
 
 unsigned detail::worker_count(std::intmax_t n) {
     if (n < 0 || n > std::numeric_limits<unsigned>::max())
-        throw std::invalid_argument{"coproc::pool: " + std::to_string(n) + " workers were asked for (0 means one for each CPU)"};
+        throw std::invalid_argument{"coproc::pool: " + std::to_string(n) +
+                                    " workers were asked for (0 means one for each CPU)"};
     return static_cast<unsigned>(n);
+}
+
+const detail::backend_ptr& detail::backend_of(const backend_ptr& pool) {
+    if (!pool) throw pool_closed_error{"coproc: the pool has been moved from"};
+    return pool;
 }
 
 detail::failure_info detail::here(const work& w, std::uint64_t item) {
@@ -60,34 +66,40 @@ pool::~pool() {
     backend_->joined().wait();
 }
 
-void pool::close() { backend_->close(); }
-void pool::terminate() { backend_->terminate(); }
+void pool::close() {
+    if (backend_) backend_->close();
+}
+void pool::terminate() {
+    if (backend_) backend_->terminate();
+}
 
 void pool::prepare_join() {
+    if (!backend_) return;
     if (!backend_->closed())
-        throw std::logic_error{"coproc: join() on an open pool would wait for ever: call close() or terminate() first"};
+        throw std::logic_error{"coproc: join() on an open pool would wait for ever: call close() "
+                               "or terminate() first"};
     backend_->abandon_streams_of(std::this_thread::get_id());
 }
 
 void pool::join() {
     prepare_join();
-    backend_->joined().wait();
+    if (backend_) backend_->joined().wait();
 }
 
 bool pool::join(duration timeout) {
     prepare_join();
-    return backend_->joined().wait(detail::deadline_after(timeout));
+    return !backend_ || backend_->joined().wait(detail::deadline_after(timeout));
 }
 
 detail::state_ptr<void> pool::join_state() {
     prepare_join();
     detail::state_ptr<void> state{new detail::result_state<void>};
     auto* relay = new join_relay{state};
-    if (!backend_->joined().attach(*relay)) relay->resume();
+    if (!backend_ || !backend_->joined().attach(*relay)) relay->resume();
     return state;
 }
 
-pool_stats pool::stats() const { return backend_->stats(); }
-std::size_t pool::workers() const { return backend_->workers(); }
+pool_stats pool::stats() const { return backend_ ? backend_->stats() : pool_stats{}; }
+std::size_t pool::workers() const { return backend_ ? backend_->workers() : 0; }
 
 } // namespace coproc

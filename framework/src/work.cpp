@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The coproc authors
 // SPDX-License-Identifier: BSL-1.0
 
-#include <coproc/detail/backend.hpp>
 #include <coproc/detail/work.hpp>
+
+#include <coproc/detail/backend.hpp>
 
 #include <algorithm>
 
@@ -10,8 +11,7 @@ namespace coproc::detail {
 
 namespace {
 
-std::chrono::nanoseconds first_of(const std::optional<duration>& own, const std::optional<duration>& pool_default) {
-    const auto& chosen = own ? own : pool_default;
+std::chrono::nanoseconds none_is_zero(const std::optional<duration>& chosen) {
     // A timeout of zero is over at once; zero means none inside.
     return chosen ? std::max<std::chrono::nanoseconds>(*chosen, std::chrono::nanoseconds{1})
                   : std::chrono::nanoseconds{0};
@@ -19,23 +19,39 @@ std::chrono::nanoseconds first_of(const std::optional<duration>& own, const std:
 
 } // namespace
 
-work_settings::work_settings(const task_options& own, const task_options& pool_defaults)
-    : timeout{first_of(own.timeout, pool_defaults.timeout)},
-      queue_timeout{first_of(own.queue_timeout, pool_defaults.queue_timeout)},
-      retries{own.retries != 0 ? own.retries : pool_defaults.retries},
-      priority{own.priority != 0 ? own.priority : pool_defaults.priority},
-      chunk_size{own.chunk_size != 0 ? own.chunk_size : pool_defaults.chunk_size} {
-    const auto text = !own.label.empty() ? own.label : pool_defaults.label;
-    if (!text.empty()) label = std::make_unique<const std::string>(text);
+task_options merged(task_options own, const task_options& below) noexcept {
+    if (!own.timeout) own.timeout = below.timeout;
+    if (!own.queue_timeout) own.queue_timeout = below.queue_timeout;
+    if (own.retries == 0) own.retries = below.retries;
+    if (own.priority == 0) own.priority = below.priority;
+    if (own.chunk_size == 0) own.chunk_size = below.chunk_size;
+    if (own.label.empty()) own.label = below.label;
+    return own;
 }
 
-work::work(result_core& core, backend_ptr pool, work_settings settings, std::uint64_t items, bool more_to_come)
-    : core_{core}, pool_{std::move(pool)}, settings_{std::move(settings)}, end_{items}, more_to_come_{more_to_come} {}
+work_settings::work_settings(const task_options& own, const task_options& pool_defaults) {
+    const auto chosen = merged(own, pool_defaults);
+    timeout = none_is_zero(chosen.timeout);
+    queue_timeout = none_is_zero(chosen.queue_timeout);
+    retries = chosen.retries;
+    priority = chosen.priority;
+    chunk_size = chosen.chunk_size;
+    if (!chosen.label.empty()) label = std::make_unique<const std::string>(chosen.label);
+}
+
+work::work(result_core& core, backend_ptr pool, work_settings settings, std::uint64_t items,
+           bool more_to_come)
+    : core_{core},
+      pool_{std::move(pool)},
+      settings_{std::move(settings)},
+      end_{items},
+      more_to_come_{more_to_come} {}
 
 std::uint64_t work::waiting_items() const noexcept {
     auto n = end_ - std::min(next_, end_);
     if (returned_)
-        for (const auto& r : *returned_) n += r.count;
+        for (const auto& r : *returned_)
+            n += r.count;
     return n;
 }
 

@@ -21,18 +21,25 @@ class pool;
 
 namespace detail {
 
-/// A pool's calls under options of their own: what `with` returns. Refers to the pool; safe inside co_await.
+/// Throws pool_closed_error for a pool that has been moved from.
+const backend_ptr& backend_of(const backend_ptr& pool);
+
+/// A pool's calls under options of their own: what `with` returns. Refers to the pool; safe inside
+/// co_await.
 template <class Policy>
 class pool_view : public pool_calls<pool_view<Policy>, Policy> {
 public:
-    pool_view(backend_ptr backend, task_options options) noexcept : backend_{std::move(backend)}, options_{options} {}
+    pool_view(backend_ptr backend, task_options options) noexcept
+        : backend_{std::move(backend)}, options_{options} {}
 
     /// What is given here goes before what was given so far.
-    [[nodiscard]] pool_view with(task_options options) const { return {backend_, options}; }
+    [[nodiscard]] pool_view with(task_options options) const {
+        return {backend_, merged(options, options_)};
+    }
 
 private:
     friend class pool_calls<pool_view<Policy>, Policy>;
-    const backend_ptr& backend_of_calls() const noexcept { return backend_; }
+    const backend_ptr& backend_of_calls() const { return backend_of(backend_); }
     task_options options_of_calls() const noexcept { return options_; }
 
     backend_ptr backend_;
@@ -43,15 +50,17 @@ unsigned worker_count(std::intmax_t n);
 
 } // namespace detail
 
-/// A pool of workers that calls are handed to: processes, or threads with the backend "dummy". What a call is given
-/// must be able to cross a process boundary, which is checked at compile time (dummy::pool takes anything).
+/// A pool of workers that calls are handed to: processes, or threads with the backend "dummy". What
+/// a call is given must be able to cross a process boundary, which is checked at compile time
+/// (dummy::pool takes anything).
 ///
 ///     coproc::pool pool{4};
 ///     std::vector<int> squares = pool.map([](int x) { return x * x; }, std::views::iota(0, 100));
 ///     int answer = co_await pool.apply_async(compute, 42);
 ///
-/// All calls may be made from any thread. Workers start with the pool; a worker that is lost fails only the task it
-/// ran and is replaced. The destructor terminates and joins.
+/// All calls may be made from any thread. Workers start with the pool; a worker that is lost fails
+/// only the task it ran and is replaced. The destructor terminates and joins. A pool that has been
+/// moved from is closed and has no workers.
 class pool : public detail::pool_calls<pool, detail::sendable_policy> {
 public:
     /// One worker for each CPU that this process may use.
@@ -60,13 +69,15 @@ public:
     template <std::integral N>
         requires(!std::same_as<N, bool>)
     explicit pool(N workers) : pool{counted(workers)} {}
-    /// *Exceptions*: std::invalid_argument (options, unknown backend); bootstrap_error, std::system_error (no process
-    /// or memory to be had); then nothing is left behind.
+    /// *Exceptions*: std::invalid_argument (options, unknown backend); bootstrap_error,
+    /// std::system_error (no process or memory to be had); then nothing is left behind.
     explicit pool(pool_options options);
 
     pool(const pool&) = delete;
     pool& operator=(const pool&) = delete;
+    /// What is moved from is closed and has no workers.
     pool(pool&&) noexcept = default;
+    /// Terminates and joins the former pool.
     pool& operator=(pool&& other) noexcept;
     /// terminate() and join(). Results that are there stay valid.
     ~pool();
@@ -81,22 +92,26 @@ public:
     /// Stops now: waiting and running tasks fail with cancelled_error.
     void terminate();
 
-    /// Waits until all workers have ended. A stream that this thread reads is ended first, since nobody would.
-    /// *Exceptions*: std::logic_error when neither close() nor terminate() was called.
+    /// Waits until all workers have ended. A stream that this thread reads is ended first, since
+    /// nobody would. *Exceptions*: std::logic_error when neither close() nor terminate() was
+    /// called.
     void join();
     /// False when `timeout` passed first.
     bool join(duration timeout);
-    /// *Completion signature*: `void(std::exception_ptr)`. *Cancellation*: none. *Exceptions*: as join, at the call.
+    /// *Completion signature*: `void(std::exception_ptr)`. *Cancellation*: none. *Exceptions*: as
+    /// join, at the call.
     template <asio::completion_token_for<void(std::exception_ptr)> Token = asio::deferred_t>
     auto async_join(Token&& token = Token()) {
         return detail::async_take(join_state(), std::forward<Token>(token));
     }
 
+    /// A snapshot. Looks at every task that waits; not for tight loops.
     [[nodiscard]] pool_stats stats() const;
     /// How many workers the pool keeps.
     [[nodiscard]] std::size_t workers() const;
 
 protected:
+    /// For pools of other kinds.
     [[nodiscard]] const detail::backend_ptr& backend() const noexcept { return backend_; }
 
     template <std::integral N>
@@ -110,7 +125,7 @@ protected:
 
 private:
     friend class detail::pool_calls<pool, detail::sendable_policy>;
-    const detail::backend_ptr& backend_of_calls() const noexcept { return backend_; }
+    const detail::backend_ptr& backend_of_calls() const { return detail::backend_of(backend_); }
     static task_options options_of_calls() noexcept { return {}; }
 
     detail::state_ptr<void> join_state();

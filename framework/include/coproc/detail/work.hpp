@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What a pool works on. A work is one call, a map, or a stream of items; it is handed out in chunks. A chunk runs in
-// place (threads) or is encoded for another process. Which items are waiting, running or done is kept here but is
-// the dispatcher's business alone, under its lock.
+// What a pool works on. A work is one call, a map, or a stream of items; it is handed out in
+// chunks. A chunk runs in place (threads) or is encoded for another process. Which items are
+// waiting, running or done is kept here but is the dispatcher's business alone, under its lock.
 
 #include <coproc/detail/invoker.hpp>
 #include <coproc/detail/result_core.hpp>
@@ -40,7 +40,8 @@ struct chunk {
     std::uint32_t attempt = 1;
 };
 
-/// How a chunk ended: the first `ok` items have values, and the next one failed if there is an error.
+/// How a chunk ended: the first `ok` items have values, and the next one failed if there is an
+/// error.
 struct chunk_outcome {
     std::uint32_t ok = 0;
     std::exception_ptr error = {};
@@ -55,6 +56,9 @@ public:
 protected:
     ~item_observer() = default;
 };
+
+/// What `own` leaves open is taken from `below`.
+[[nodiscard]] task_options merged(task_options own, const task_options& below) noexcept;
 
 /// Options as the dispatcher needs them; zero durations mean none.
 struct work_settings {
@@ -75,15 +79,18 @@ struct work_settings {
 
 class work {
 public:
-    work(result_core& core, backend_ptr pool, work_settings settings, std::uint64_t items, bool more_to_come = false);
+    work(result_core& core, backend_ptr pool, work_settings settings, std::uint64_t items,
+         bool more_to_come = false);
     work(const work&) = delete;
     work& operator=(const work&) = delete;
 
-    // Execution: without locks, by whoever holds the chunk. Inputs of items that are done are let go. ------------
+    // Execution: without locks, by whoever holds the chunk. Inputs of items that are done are let
+    // go. ------------
 
-    /// Runs the chunk here and now. A thread that was given up (timeout, cancel) may still be in here when the work
-    /// has failed at the item that runs, and after finish(): no other thread runs that item or those behind it, but
-    /// the values and inputs of all other items may be used and let go of meanwhile.
+    /// Runs the chunk here and now. A thread that was given up (timeout, cancel) may still be in
+    /// here when the work has failed at the item that runs, and after finish(): no other thread
+    /// runs that item or those behind it, but the values and inputs of all other items may be used
+    /// and let go of meanwhile.
     virtual chunk_outcome run(const chunk& c, item_observer& observer) noexcept = 0;
 
     /// The function that does it in another process; null if this work can only run in place.
@@ -93,7 +100,8 @@ public:
     /// Decodes a worker's reply to the chunk.
     virtual chunk_outcome accept(const chunk& c, reader& r, const failure_info& where) noexcept = 0;
 
-    // Settlement: under the dispatcher's lock, short, no user code but moves and destructors. ---------------------
+    // Settlement: under the dispatcher's lock, short, no user code but moves and destructors.
+    // ---------------------
 
     /// The item failed for good. The lowest index is the one that counts.
     virtual void fail(std::uint64_t index, std::exception_ptr error) noexcept = 0;
@@ -113,11 +121,15 @@ public:
     [[nodiscard]] const work_settings& settings() const noexcept { return settings_; }
     [[nodiscard]] const backend_ptr& pool() const noexcept { return pool_; }
 
-    /// Where it is in flight, for a waiting thread that wants to lend a hand; a hint, -1 when unknown.
-    [[nodiscard]] int worker_hint() const noexcept { return worker_hint_.load(std::memory_order_relaxed); }
+    /// Where it is in flight, for a waiting thread that wants to lend a hand; a hint, -1 when
+    /// unknown.
+    [[nodiscard]] int worker_hint() const noexcept {
+        return worker_hint_.load(std::memory_order_relaxed);
+    }
     void hint_worker(int index) noexcept { worker_hint_.store(index, std::memory_order_relaxed); }
 
-    /// Whoever submits this will wait for its result at once, and so call help(): nobody else need be woken for it.
+    /// Whoever submits this will wait for its result at once, and so call help(): nobody else need
+    /// be woken for it.
     [[nodiscard]] bool submitter_waits() const noexcept { return submitter_waits_; }
     void submitter_will_wait() noexcept { submitter_waits_ = true; }
 
@@ -136,7 +148,9 @@ private:
         std::uint32_t attempt;
     };
 
-    [[nodiscard]] bool has_waiting() const noexcept { return (returned_ && !returned_->empty()) || next_ < end_; }
+    [[nodiscard]] bool has_waiting() const noexcept {
+        return (returned_ && !returned_->empty()) || next_ < end_;
+    }
     [[nodiscard]] std::uint64_t waiting_items() const noexcept;
 
     result_core& core_;
@@ -146,10 +160,10 @@ private:
     // The dispatcher's part.
     work* previous_ = nullptr; // in the queue of its priority
     work* following_ = nullptr;
-    std::uint64_t next_ = 0;                                // the first item never handed out
-    std::uint64_t end_;                                     // one past the last item that is there
-    std::uint64_t done_ = 0;                                // items with a value
-    std::uint32_t in_flight_ = 0;                           // chunks handed out
+    std::uint64_t next_ = 0;      // the first item never handed out
+    std::uint64_t end_;           // one past the last item that is there
+    std::uint64_t done_ = 0;      // items with a value
+    std::uint32_t in_flight_ = 0; // chunks handed out
     std::atomic<std::int32_t> worker_hint_{-1};
     std::unique_ptr<std::vector<returned_items>> returned_; // handed out once, came back
     float item_ns_ = 0;                                     // moving average; 0: not measured yet

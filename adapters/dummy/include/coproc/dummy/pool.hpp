@@ -9,16 +9,19 @@
 
 namespace coproc::dummy {
 
-/// A pool of threads under the name and with the calls of coproc::pool, so that `namespace mp = coproc::dummy;` is
-/// the whole change. Nothing is copied or encoded: it takes what no process could be given (pointers, capturing
-/// lambdas, types without a codec), and shares what is referred to. What a thread cannot do: be stopped. A timeout or
-/// cancel() asks the task through this_task::stop_token(), fails the result at once, and leaves the thread to finish;
-/// a task that crashes takes the program with it; max_worker_memory means nothing.
+/// A pool of threads under the name and with the calls of coproc::pool, so that `namespace mp =
+/// coproc::dummy;` is the whole change. Nothing is copied or encoded: it takes what no process
+/// could be given (pointers, capturing lambdas, types without a codec), and shares what is referred
+/// to. What a thread cannot do: be stopped. A timeout or cancel() asks the task through
+/// this_task::stop_token(), fails the result at once, and leaves the thread to finish; a task that
+/// crashes takes the program with it; max_worker_memory means nothing.
 class pool : public coproc::pool, public detail::pool_calls<pool, detail::any_policy> {
     using calls = detail::pool_calls<pool, detail::any_policy>;
 
 public:
+    /// One thread for each CPU that this process may use.
     pool() : pool{pool_options{}} {}
+    /// So many threads; 0: as above.
     template <std::integral N>
         requires(!std::same_as<N, bool>)
     explicit pool(N workers) : coproc::pool{on_threads(counted(workers))} {}
@@ -34,13 +37,16 @@ public:
     using calls::starmap;
     using calls::starmap_async;
 
+    /// The same calls under options of their own.
     [[nodiscard]] detail::pool_view<detail::any_policy> with(task_options options) const {
         return {coproc::pool::backend(), options};
     }
 
 private:
     friend class detail::pool_calls<pool, detail::any_policy>;
-    const detail::backend_ptr& backend_of_calls() const noexcept { return coproc::pool::backend(); }
+    const detail::backend_ptr& backend_of_calls() const {
+        return detail::backend_of(coproc::pool::backend());
+    }
     static task_options options_of_calls() noexcept { return {}; }
 
     static pool_options on_threads(pool_options options) {
