@@ -62,8 +62,8 @@ handshake::state handshake::on_message(incoming& message) {
         where.worker_pid = pid_;
         where.worker_name = worker_name_;
         reader in = message.payload();
-        error_ = decode_exception(in, where);
-        return state_ = state::failed;
+        return fail("coproc: the initializer failed in worker \"" + worker_name_ + "\":\n" +
+                    format_exception(decode_exception(in, where)));
     }
     default: break;
     }
