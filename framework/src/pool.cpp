@@ -78,6 +78,8 @@ void pool::prepare_join() {
     if (!backend_->closed())
         throw std::logic_error{"coproc: join() on an open pool would wait for ever: call close() "
                                "or terminate() first"};
+    if (backend_->on_worker_thread())
+        throw std::logic_error{"coproc: a task cannot wait for the end of the pool that runs it"};
     backend_->abandon_streams_of(std::this_thread::get_id());
 }
 

@@ -155,9 +155,8 @@ private:
 };
 
 template <class R>
-class all_of_vector final
-    : public gathering<std::conditional_t<std::is_void_v<R>, void, std::vector<regular_t<R>>>> {
-    using value = std::conditional_t<std::is_void_v<R>, void, std::vector<regular_t<R>>>;
+class all_of_vector final : public gathering<std::vector<regular_t<R>>> {
+    using value = std::vector<regular_t<R>>;
 
 public:
     static async_result<value> start(std::vector<state_ptr<R>> parts) {
@@ -181,16 +180,13 @@ private:
         : gathering<value>{std::vector<core_ptr>(parts.begin(), parts.end())},
           parts_{std::move(parts)} {}
     void succeed() noexcept {
-        if constexpr (std::is_void_v<R>)
-            this->complete();
-        else
-            this->complete_with([this] {
-                value out;
-                out.reserve(parts_.size());
-                for (const auto& p : parts_)
-                    out.push_back(p->take());
-                return out;
-            });
+        this->complete_with([this] {
+            value out;
+            out.reserve(parts_.size());
+            for (const auto& p : parts_)
+                out.push_back(take_regular(*p));
+            return out;
+        });
     }
     std::vector<state_ptr<R>> parts_;
 };

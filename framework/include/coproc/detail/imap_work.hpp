@@ -80,7 +80,7 @@ public:
     // --- execution ---------------------------------------------------------------------------------------------
     chunk_outcome run(const chunk& c, item_observer& observer) noexcept override {
         for (std::uint32_t i = 0; i < c.count; ++i) {
-            observer.begin_item(i);
+            if (!observer.begin_item(i)) return {i, {}};
             try {
                 std::optional<item_type> item;
                 {
