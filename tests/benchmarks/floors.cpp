@@ -1,0 +1,212 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+
+// What the machine itself needs, without any library: two processes that hand a word to and fro in
+// shared memory, spinning or asleep; a wake-up through an eventfd; a copy of memory; a bare child
+// process.
+
+#include "measure.hpp"
+
+#include <atomic>
+#include <climits>
+#include <cstdlib>
+#include <linux/futex.h>
+#include <new>
+#include <sched.h>
+#include <spawn.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+
+namespace {
+
+constexpr std::uint32_t stop = UINT32_MAX;
+
+struct words {
+    alignas(128) std::atomic<std::uint32_t> there{0};
+    alignas(128) std::atomic<std::uint32_t> back{0};
+};
+
+words& shared_words() {
+    void* at =
+        ::mmap(nullptr, sizeof(words), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED) std::abort();
+    return *::new (at) words;
+}
+
+void pause() {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+void spin_until(const std::atomic<std::uint32_t>& word, std::uint32_t value) {
+    while (word.load(std::memory_order_acquire) != value)
+        pause();
+}
+
+std::uint32_t spin_for_change(const std::atomic<std::uint32_t>& word, std::uint32_t last) {
+    for (;;) {
+        const auto now = word.load(std::memory_order_acquire);
+        if (now != last) return now;
+        pause();
+    }
+}
+
+void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t value) {
+    ::syscall(SYS_futex, &word, FUTEX_WAIT, value, nullptr, nullptr, 0);
+}
+void futex_wake(std::atomic<std::uint32_t>& word) {
+    ::syscall(SYS_futex, &word, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+}
+
+/// `child` runs in a process of its own for as long as `parent` does.
+template <class Child, class Parent>
+void beside(Child&& child, Parent&& parent) {
+    const pid_t pid = ::fork();
+    if (pid < 0) std::abort();
+    if (pid == 0) {
+        child();
+        ::_exit(0);
+    }
+    parent();
+    int status = 0;
+    ::waitpid(pid, &status, 0);
+}
+
+void spinning(const measure::arguments& arguments) {
+    auto& w = shared_words();
+    beside(
+        [&] {
+            for (std::uint32_t n = 0; n != stop;) {
+                n = spin_for_change(w.there, n);
+                w.back.store(n, std::memory_order_release);
+            }
+        },
+        [&] {
+            std::vector<double> samples;
+            const auto rounds = static_cast<std::uint32_t>(arguments.count(1'000'000));
+            for (std::uint32_t n = 1; n <= rounds; ++n) {
+                const double took = measure::timed([&] {
+                    w.there.store(n, std::memory_order_release);
+                    spin_until(w.back, n);
+                });
+                if (n > rounds / 10) samples.push_back(took);
+            }
+            w.there.store(stop);
+            measure::report("floor.spin_ping_pong", measure::median(std::move(samples)), "ns");
+        });
+}
+
+void sleeping(const measure::arguments& arguments, const std::string& name,
+              std::chrono::milliseconds idle, int rounds) {
+    auto& w = shared_words();
+    const auto hand_over = [](std::atomic<std::uint32_t>& word, std::uint32_t n) {
+        word.store(n);
+        futex_wake(word);
+    };
+    const auto wait_while = [](std::atomic<std::uint32_t>& word, std::uint32_t n) {
+        while (word.load() == n)
+            futex_wait(word, n);
+        return word.load();
+    };
+    beside(
+        [&] {
+            for (std::uint32_t n = 0; n != stop;) {
+                n = wait_while(w.there, n);
+                hand_over(w.back, n);
+            }
+        },
+        [&] {
+            std::vector<double> samples;
+            for (std::uint32_t n = 1; n <= static_cast<std::uint32_t>(arguments.count(rounds));
+                 ++n) {
+                if (idle.count() != 0) std::this_thread::sleep_for(idle);
+                samples.push_back(measure::timed([&] {
+                    hand_over(w.there, n);
+                    wait_while(w.back, n - 1);
+                }));
+            }
+            hand_over(w.there, stop);
+            measure::report(name, measure::median(std::move(samples)), "ns");
+        });
+}
+
+/// A word in shared memory to a process that spins, an eventfd back to a sleeper in epoll_wait.
+void to_epoll(const measure::arguments& arguments) {
+    auto& w = shared_words();
+    const int bell = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    const int poller = ::epoll_create1(EPOLL_CLOEXEC);
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLET;
+    ::epoll_ctl(poller, EPOLL_CTL_ADD, bell, &event);
+    beside(
+        [&] {
+            for (std::uint32_t n = 0;;) {
+                n = spin_for_change(w.there, n);
+                if (n == stop) return;
+                ::eventfd_write(bell, 1);
+            }
+        },
+        [&] {
+            std::vector<double> samples;
+            for (std::uint32_t n = 1; n <= static_cast<std::uint32_t>(arguments.count(50'000)); ++n)
+                samples.push_back(measure::timed([&] {
+                    w.there.store(n);
+                    epoll_event got{};
+                    while (::epoll_wait(poller, &got, 1, -1) != 1) {}
+                }));
+            w.there.store(stop);
+            measure::report("floor.eventfd_to_epoll", measure::median(std::move(samples)), "ns");
+        });
+    ::close(poller);
+    ::close(bell);
+}
+
+void copying(const measure::arguments& arguments) {
+    constexpr std::size_t bytes = std::size_t{64} << 20U;
+    std::vector<char> from(bytes, 'x');
+    std::vector<char> to(bytes);
+    const double ns = measure::median_of(arguments.quick ? 5 : 21, [&] {
+        return measure::timed([&] {
+            std::memcpy(to.data(), from.data(), bytes);
+            asm volatile("" : : "r"(to.data()) : "memory");
+        });
+    });
+    measure::report("floor.memcpy", static_cast<double>(bytes) / ns, "GB/s");
+}
+
+void bare_child(const measure::arguments& arguments, const char* self) {
+    const auto spawn = [&] {
+        return measure::timed([&] {
+            const char* const argv[] = {self, "--nothing", nullptr};
+            pid_t pid = 0;
+            if (::posix_spawn(&pid, "/proc/self/exe", nullptr, nullptr,
+                              const_cast<char* const*>(argv), environ) != 0)
+                std::abort();
+            int status = 0;
+            ::waitpid(pid, &status, 0);
+        });
+    };
+    measure::report("floor.posix_spawn_and_wait",
+                    measure::median_of(arguments.count(50), spawn) / 1e6, "ms");
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    if (argc == 2 && std::strcmp(argv[1], "--nothing") == 0) return 0;
+    const measure::arguments arguments{argc, argv};
+    if (arguments.wants("floor.spin_ping_pong")) spinning(arguments);
+    if (arguments.wants("floor.futex_ping_pong"))
+        sleeping(arguments, "floor.futex_ping_pong", {}, 50'000);
+    if (arguments.wants("floor.futex_after_10ms"))
+        sleeping(arguments, "floor.futex_after_10ms", std::chrono::milliseconds{10}, 150);
+    if (arguments.wants("floor.eventfd_to_epoll")) to_epoll(arguments);
+    if (arguments.wants("floor.memcpy")) copying(arguments);
+    if (arguments.wants("floor.posix_spawn")) bare_child(arguments, argv[0]);
+}
