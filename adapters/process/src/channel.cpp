@@ -436,7 +436,9 @@ void endpoint::begin_running(std::uint64_t id, std::uint64_t started_ns) noexcep
     control_->running_id.store(id + 1, std::memory_order_release);
 }
 
-void endpoint::begin_item(std::uint32_t item) noexcept {
+void endpoint::begin_item(std::uint32_t item, std::uint64_t started_ns) noexcept {
+    // The time goes first: whoever sees the item sees no time before it began.
+    if (started_ns != 0) control_->running_since.store(started_ns, std::memory_order_release);
     control_->running_item.store(item, std::memory_order_release);
 }
 

@@ -126,7 +126,7 @@ struct reply_facts {
 struct running_call {
     std::uint64_t id = 0;
     std::uint32_t item = 0;
-    std::uint64_t started_ns = 0; // CLOCK_MONOTONIC; 0 when the call did not ask for it
+    std::uint64_t started_ns = 0; // the item; CLOCK_MONOTONIC, 0 when the call did not ask for it
 };
 
 /// What a worker's crash handler left behind.
@@ -219,7 +219,8 @@ public:
 
     /// Worker: what runs from now on. id 0: nothing.
     void begin_running(std::uint64_t id, std::uint64_t started_ns) noexcept;
-    void begin_item(std::uint32_t item) noexcept;
+    /// Worker: which item of it, and since when; 0: nobody asked.
+    void begin_item(std::uint32_t item, std::uint64_t started_ns = 0) noexcept;
     void end_running() noexcept;
     /// Parent: what the worker says it runs. Empty between calls.
     [[nodiscard]] std::optional<running_call> running() const noexcept;

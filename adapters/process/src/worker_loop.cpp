@@ -31,11 +31,13 @@ void send_exception(endpoint& channel, message_kind kind, std::uint64_t id, cons
 /// One call while it runs.
 class served_call final : public call_context, public running_task {
 public:
-    served_call(endpoint& channel, std::uint64_t id, reader& in) noexcept
-        : call_context{in}, channel_{channel}, id_{id} {}
+    served_call(endpoint& channel, std::uint64_t id, bool timed, reader& in) noexcept
+        : call_context{in}, channel_{channel}, id_{id}, timed_{timed} {}
     ~served_call() { drop_reply(); }
 
-    void begin_item(std::uint32_t index) noexcept override { channel_.begin_item(index); }
+    void begin_item(std::uint32_t index) noexcept override {
+        channel_.begin_item(index, timed_ ? os::monotonic_ns() : 0);
+    }
 
     writer& reply(std::size_t size, std::size_t) override {
         drop_reply();
@@ -77,6 +79,7 @@ private:
 
     endpoint& channel_;
     std::uint64_t id_;
+    bool timed_; // each item's beginning is wanted
     bool open_ = false;
     progress_report latest_{};
     bool unsent_ = false;
@@ -159,9 +162,10 @@ bool worker_loop::set_up() {
 void worker_loop::serve(incoming& message) {
     const std::uint64_t started = os::monotonic_ns();
     const std::uint32_t flags = message.flags;
-    channel_.begin_running(message.id, (flags & call_flag::timed) != 0 ? started : 0);
+    const bool timed = (flags & call_flag::timed) != 0;
+    channel_.begin_running(message.id, timed ? started : 0);
     reader in = message.payload();
-    served_call call{channel_, message.id, in};
+    served_call call{channel_, message.id, timed, in};
     const auto facts = [&] {
         return reply_facts{os::monotonic_ns() - started,
                            (flags & call_flag::want_rss) != 0 ? os::resident_bytes() : 0};
