@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 #include <stdexcept>
+#include <unistd.h>
 
 namespace coproc::detail {
 
@@ -28,10 +29,15 @@ backend_registry& registry() {
 } // namespace
 
 backend::backend(const pool_options& options)
-    : callback_executor_{options.callback_executor}, name_{options.name}, default_label_{options.defaults.label},
+    : owner_{::getpid()},
+      callback_executor_{options.callback_executor},
+      name_{options.name},
+      default_label_{options.defaults.label},
       defaults_{options.defaults} {
     defaults_.label = default_label_;
 }
+
+bool backend::inherited() const noexcept { return ::getpid() != owner_; }
 
 void register_backend(std::string name, backend_factory factory) {
     const std::scoped_lock lock{registry().mutex};
@@ -41,11 +47,13 @@ void register_backend(std::string name, backend_factory factory) {
 backend_ptr make_backend(const pool_options& options) {
     if (options.workers > most_workers)
         throw std::invalid_argument{"coproc::pool: " + std::to_string(options.workers) +
-                                    " workers were asked for; at most " + std::to_string(most_workers) +
+                                    " workers were asked for; at most " +
+                                    std::to_string(most_workers) +
                                     " make sense (0 means one for each CPU)"};
     std::string name = options.backend;
     if (name.empty())
-        if (const char* chosen = std::getenv("COPROC_BACKEND")) name = chosen; // NOLINT(concurrency-mt-unsafe)
+        if (const char* chosen = std::getenv("COPROC_BACKEND"))
+            name = chosen; // NOLINT(concurrency-mt-unsafe)
     if (name.empty()) name = "process";
     backend_factory factory;
     std::string known;
@@ -53,11 +61,12 @@ backend_ptr make_backend(const pool_options& options) {
         const std::scoped_lock lock{registry().mutex};
         const auto at = registry().factories.find(name);
         if (at != registry().factories.end()) factory = at->second;
-        for (const auto& [each, unused] : registry().factories) known += (known.empty() ? "" : ", ") + each;
+        for (const auto& [each, unused] : registry().factories)
+            known += (known.empty() ? "" : ", ") + each;
     }
     if (!factory)
-        throw std::invalid_argument{"coproc::pool: there is no backend \"" + name + "\" (known: " + known +
-                                    "); see pool_options::backend and COPROC_BACKEND"};
+        throw std::invalid_argument{"coproc::pool: there is no backend \"" + name + "\" (known: " +
+                                    known + "); see pool_options::backend and COPROC_BACKEND"};
     return factory(options);
 }
 

@@ -61,20 +61,23 @@ pool& pool::operator=(pool&& other) noexcept {
 }
 
 pool::~pool() {
-    if (!backend_) return;
+    if (!backend_ || backend_->inherited()) return;
     backend_->terminate();
     backend_->joined().wait();
 }
 
 void pool::close() {
-    if (backend_) backend_->close();
+    if (backend_ && !backend_->inherited()) backend_->close();
 }
 void pool::terminate() {
-    if (backend_) backend_->terminate();
+    if (backend_ && !backend_->inherited()) backend_->terminate();
 }
 
 void pool::prepare_join() {
     if (!backend_) return;
+    if (backend_->inherited())
+        throw std::logic_error{
+            "coproc: this pool belongs to the process that this one was forked from"};
     if (!backend_->closed())
         throw std::logic_error{"coproc: join() on an open pool would wait for ever: call close() "
                                "or terminate() first"};

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What a pool needs from the place where work runs. Small on purpose: a worker need not be a child process, share
-// memory, or run a task only once.
+// What a pool needs from the place where work runs. Small on purpose: a worker need not be a child
+// process, share memory, or run a task only once.
 
 #include <coproc/detail/result_core.hpp>
 #include <coproc/detail/work.hpp>
@@ -17,6 +17,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <sys/types.h>
 #include <thread>
 
 namespace coproc::detail {
@@ -28,7 +29,8 @@ public:
     backend& operator=(const backend&) = delete;
     virtual ~backend() = default;
 
-    /// Throws pool_closed_error after close() or terminate(). The work knows its result; nothing else is returned.
+    /// Throws pool_closed_error after close() or terminate(). The work knows its result; nothing
+    /// else is returned.
     virtual void submit(work& w) = 0;
     /// A stream's input goes on by `items`, or has ended.
     virtual void extend(work& w, std::uint64_t items, bool more_to_come) = 0;
@@ -39,7 +41,8 @@ public:
 
     virtual void close() = 0;
     virtual void terminate() = 0;
-    /// Lets streams that `consumer` reads end, since it is about to wait for this pool instead of reading.
+    /// Lets streams that `consumer` reads end, since it is about to wait for this pool instead of
+    /// reading.
     virtual void abandon_streams_of(std::thread::id consumer) = 0;
     [[nodiscard]] virtual bool closed() const = 0;
     /// Ready when the pool is closed and no worker is left.
@@ -47,8 +50,13 @@ public:
 
     [[nodiscard]] virtual pool_stats stats() const = 0;
     [[nodiscard]] virtual std::size_t workers() const noexcept = 0;
-    /// Whether a task of this pool runs on the calling thread: a join from there would wait for itself.
+    /// Whether a task of this pool runs on the calling thread: a join from there would wait for
+    /// itself.
     [[nodiscard]] virtual bool on_worker_thread() const noexcept { return false; }
+
+    /// This process is a fork's child and the pool its parent's: workers, threads and locks are out
+    /// of reach.
+    [[nodiscard]] bool inherited() const noexcept;
 
     [[nodiscard]] const asio::any_io_executor* callback_executor() const noexcept {
         return callback_executor_ ? &callback_executor_ : nullptr;
@@ -57,6 +65,7 @@ public:
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
 private:
+    const pid_t owner_;
     asio::any_io_executor callback_executor_;
     std::string name_;
     std::string default_label_;
