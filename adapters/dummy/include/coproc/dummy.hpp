@@ -8,9 +8,16 @@
 #include <coproc/cpu_count.hpp>
 #include <coproc/dummy/job.hpp>
 #include <coproc/dummy/pool.hpp>
+#include <coproc/duration.hpp>
+#include <coproc/error.hpp>
+#include <coproc/log.hpp>
+#include <coproc/register_exception.hpp>
 #include <coproc/runtime.hpp>
+#include <coproc/start_method.hpp>
 #include <coproc/this_task.hpp>
 #include <coproc/when_all.hpp>
+
+namespace coproc::views {} // namespace coproc::views
 
 namespace coproc::dummy {
 
@@ -19,14 +26,45 @@ using coproc::as_completed;
 using coproc::async_result;
 using coproc::bind_front;
 using coproc::cpu_count;
+using coproc::duration;
+using coproc::get_start_method;
+using coproc::log_handler;
+using coproc::log_kind;
+using coproc::log_record;
 using coproc::pool_options;
 using coproc::pool_stats;
+using coproc::register_exception;
 using coproc::runtime;
+using coproc::set_log_handler;
+using coproc::set_start_method;
+using coproc::start_method;
 using coproc::stream;
 using coproc::task_options;
+using coproc::to_string;
+using coproc::trust_captures;
 using coproc::when_all;
 using coproc::when_any;
 
+using coproc::authentication_error;
+using coproc::bootstrap_error;
+using coproc::broken_barrier_error;
+using coproc::cancelled_error;
+using coproc::end_of_stream_error;
+using coproc::error;
+using coproc::format_exception;
+using coproc::owner_died_error;
+using coproc::pool_closed_error;
+using coproc::queue_closed_error;
+using coproc::queue_empty_error;
+using coproc::queue_full_error;
+using coproc::remote_error;
+using coproc::serialization_error;
+using coproc::task_failure;
+using coproc::timeout_error;
+using coproc::timeout_kind;
+using coproc::worker_lost_error;
+
 namespace this_task = coproc::this_task;
+namespace views = coproc::views;
 
 } // namespace coproc::dummy
