@@ -2,13 +2,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What the fault tests of pools have in common: counters that all processes see, ways to die, programs to start, and
-// looks at what the system has of a process.
+// What the fault tests of pools have in common: counters that all processes see, ways to die,
+// programs to start, and looks at what the system has of a process.
 
 #include "pools.hpp"
 
 #include <coproc/coproc.hpp>
-#include <src/worker_main.hpp>
+#include <src/worker_process.hpp>
 
 #include <array>
 #include <csignal>
@@ -43,7 +43,8 @@ inline constexpr bool sanitized = true;
 inline constexpr bool sanitized = false;
 #endif
 
-/// Counters in memory that the test and all its tasks share, wherever they run; nothing of it outlives the test.
+/// Counters in memory that the test and all its tasks share, wherever they run; nothing of it
+/// outlives the test.
 class board {
 public:
     static constexpr std::size_t size = 1 << 16;
@@ -53,7 +54,8 @@ public:
     static board make() {
         board b;
         const int fd = ::memfd_create("coproc-test-board", MFD_CLOEXEC);
-        if (fd < 0 || ::ftruncate(fd, size * sizeof(cell)) != 0) throw std::system_error{errno, std::generic_category()};
+        if (fd < 0 || ::ftruncate(fd, size * sizeof(cell)) != 0)
+            throw std::system_error{errno, std::generic_category()};
         b.file_ = std::shared_ptr<int>{new int{fd}, [](const int* f) {
                                            ::close(*f);
                                            delete f;
@@ -65,7 +67,8 @@ public:
     cell& operator[](std::size_t i) const { return cells()[i]; }
     [[nodiscard]] std::int64_t sum(std::size_t first, std::size_t count) const {
         std::int64_t all = 0;
-        for (std::size_t i = first; i < first + count; ++i) all += (*this)[i].load();
+        for (std::size_t i = first; i < first + count; ++i)
+            all += (*this)[i].load();
         return all;
     }
     auto members() { return std::tie(path_); }
@@ -75,10 +78,12 @@ private:
         if (!mapped_) {
             const int fd = ::open(path_.c_str(), O_RDWR | O_CLOEXEC);
             if (fd < 0) throw std::system_error{errno, std::generic_category(), path_};
-            void* at = ::mmap(nullptr, size * sizeof(cell), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+            void* at =
+                ::mmap(nullptr, size * sizeof(cell), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
             ::close(fd);
             if (at == MAP_FAILED) throw std::system_error{errno, std::generic_category()};
-            mapped_ = std::shared_ptr<cell>{static_cast<cell*>(at), [](cell* c) { ::munmap(c, size * sizeof(cell)); }};
+            mapped_ = std::shared_ptr<cell>{static_cast<cell*>(at),
+                                            [](cell* c) { ::munmap(c, size * sizeof(cell)); }};
         }
         return mapped_.get();
     }
@@ -91,20 +96,23 @@ private:
 /// For tasks: holds on until cell `i` is not zero, or the task is asked to stop.
 inline void await_cell(const board& b, std::size_t i) {
     const auto stop = coproc::this_task::stop_token();
-    while (b[i].load() == 0 && !stop.stop_requested()) ::usleep(200);
+    while (b[i].load() == 0 && !stop.stop_requested())
+        ::usleep(200);
 }
 
 /// For tasks: never ends, but for threads that are asked to.
 inline void never_end(const board& b, std::size_t i) {
     ++b[i];
     const auto stop = coproc::this_task::stop_token();
-    while (!stop.stop_requested()) ::usleep(200);
+    while (!stop.stop_requested())
+        ::usleep(200);
 }
 
 // --- ways to die --------------------------------------------------------------------------------------------------
 
 enum class way { error, exit_0, exit_3, abort, segv, kill };
-inline constexpr std::array all_ways{way::error, way::exit_0, way::exit_3, way::abort, way::segv, way::kill};
+inline constexpr std::array all_ways{way::error, way::exit_0, way::exit_3,
+                                     way::abort, way::segv,   way::kill};
 
 inline const char* name_of(way how) {
     constexpr std::array names{"error", "exit(0)", "exit(3)", "abort", "SIGSEGV", "SIGKILL"};
@@ -113,14 +121,23 @@ inline const char* name_of(way how) {
 
 inline void perish(way how) {
     switch (how) {
-    case way::error: throw std::out_of_range{"perished"};
-    case way::exit_0: std::exit(0);
-    case way::exit_3: std::exit(3);
-    case way::abort: std::abort();
-    case way::segv: std::raise(SIGSEGV); break;
-    case way::kill: ::kill(::getpid(), SIGKILL); break;
+    case way::error:
+        throw std::out_of_range{"perished"};
+    case way::exit_0:
+        std::exit(0);
+    case way::exit_3:
+        std::exit(3);
+    case way::abort:
+        std::abort();
+    case way::segv:
+        std::raise(SIGSEGV);
+        break;
+    case way::kill:
+        ::kill(::getpid(), SIGKILL);
+        break;
     }
-    for (;;) ::pause();
+    for (;;)
+        ::pause();
 }
 
 /// What the parent must see of it: the way's own exception, or the loss of the worker.
@@ -133,16 +150,25 @@ inline std::string check_death(const std::exception_ptr& error, way how) {
             return code == wanted ? std::string{} : "exit code " + std::to_string(code);
         };
         switch (how) {
-        case way::error: return std::string{"a worker was lost: "} + lost.what();
-        case way::exit_0: return expect(0);
-        case way::exit_3: return expect(3);
-        case way::abort: return expect(-SIGABRT);
-        case way::segv: return sanitized && code != 0 ? std::string{} : expect(-SIGSEGV); // they report it and exit
-        case way::kill: return expect(-SIGKILL);
+        case way::error:
+            return std::string{"a worker was lost: "} + lost.what();
+        case way::exit_0:
+            return expect(0);
+        case way::exit_3:
+            return expect(3);
+        case way::abort:
+            return expect(-SIGABRT);
+        case way::segv:
+            return sanitized && code != 0 ? std::string{}
+                                          : expect(-SIGSEGV); // they report it and exit
+        case way::kill:
+            return expect(-SIGKILL);
         }
         return "?";
     } catch (const std::out_of_range& e) {
-        if (how == way::error && std::string_view{e.what()}.find("perished") != std::string_view::npos) return {};
+        if (how == way::error &&
+            std::string_view{e.what()}.find("perished") != std::string_view::npos)
+            return {};
         return std::string{"out_of_range: "} + e.what();
     } catch (const std::exception& e) {
         return std::string{"something else: "} + e.what();
@@ -196,15 +222,18 @@ inline int own_pid() { return ::getpid(); }
 /// Empty if the pool is at full strength and works.
 inline std::string ailment(coproc::pool& pool, int rounds = 20) {
     std::vector<coproc::async_result<int>> handles;
-    for (int i = 0; i < rounds; ++i) handles.push_back(pool.apply_async(&twice, i));
+    for (int i = 0; i < rounds; ++i)
+        handles.push_back(pool.apply_async(&twice, i));
     for (int i = 0; i < rounds; ++i) {
         try {
-            if (handles[static_cast<std::size_t>(i)].get(patience) != 2 * i) return "a wrong result";
+            if (handles[static_cast<std::size_t>(i)].get(patience) != 2 * i)
+                return "a wrong result";
         } catch (const std::exception& e) {
             return e.what();
         }
     }
-    if (!eventually([&] { return pool.stats().workers == pool.workers(); })) return "workers are missing";
+    if (!eventually([&] { return pool.stats().workers == pool.workers(); }))
+        return "workers are missing";
     return {};
 }
 
@@ -222,7 +251,8 @@ inline bool is_gone(pid_t pid) {
     std::string line;
     if (!std::getline(stat, line)) return true;
     const auto at = line.rfind(')');
-    return at != std::string::npos && at + 2 < line.size() && (line[at + 2] == 'Z' || line[at + 2] == 'X');
+    return at != std::string::npos && at + 2 < line.size() &&
+           (line[at + 2] == 'Z' || line[at + 2] == 'X');
 }
 
 /// The descriptors of a process, by what they are.
@@ -230,7 +260,8 @@ inline std::vector<std::string> descriptors_of(const std::string& pid = "self") 
     std::vector<std::string> all;
     std::error_code ec;
     const std::filesystem::path directory = "/proc/" + pid + "/fd";
-    for (std::filesystem::directory_iterator at{directory, ec}, end; !ec && at != end; at.increment(ec)) {
+    for (std::filesystem::directory_iterator at{directory, ec}, end; !ec && at != end;
+         at.increment(ec)) {
         const auto target = std::filesystem::read_symlink(at->path(), ec);
         if (ec) continue;
         if (target.string().ends_with("/fd")) continue; // the one that reads this directory
@@ -245,9 +276,11 @@ inline std::size_t descriptor_count() { return descriptors_of().size(); }
 inline std::vector<pid_t> children() {
     std::vector<pid_t> all;
     std::error_code ec;
-    for (std::filesystem::directory_iterator at{"/proc/self/task", ec}, end; !ec && at != end; at.increment(ec)) {
+    for (std::filesystem::directory_iterator at{"/proc/self/task", ec}, end; !ec && at != end;
+         at.increment(ec)) {
         std::ifstream list{at->path() / "children"};
-        for (pid_t pid = 0; list >> pid;) all.push_back(pid);
+        for (pid_t pid = 0; list >> pid;)
+            all.push_back(pid);
     }
     return all;
 }
@@ -257,20 +290,25 @@ inline std::vector<pid_t> children() {
 /// A program of tests/programs, or another, with its output in a pipe. Destroyed: killed.
 class program {
 public:
-    explicit program(const std::string& name, std::vector<std::string> arguments = {}, bool with_errors = true) {
-        const std::string path = name.find('/') != std::string::npos ? name : std::string{COPROC_TEST_BINARY_DIR} + "/" + name;
+    explicit program(const std::string& name, std::vector<std::string> arguments = {},
+                     bool with_errors = true) {
+        const std::string path = name.find('/') != std::string::npos
+                                     ? name
+                                     : std::string{COPROC_TEST_BINARY_DIR} + "/" + name;
         int ends[2];
         if (::pipe2(ends, O_CLOEXEC) != 0) throw std::system_error{errno, std::generic_category()};
         out_ = ends[0];
         std::vector<char*> argv;
         arguments.insert(arguments.begin(), path);
-        for (auto& a : arguments) argv.push_back(a.data());
+        for (auto& a : arguments)
+            argv.push_back(a.data());
         argv.push_back(nullptr);
         posix_spawn_file_actions_t actions;
         ::posix_spawn_file_actions_init(&actions);
         ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
         if (with_errors) ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
-        const int failed = ::posix_spawn(&pid_, path.c_str(), &actions, nullptr, argv.data(), environ);
+        const int failed =
+            ::posix_spawn(&pid_, path.c_str(), &actions, nullptr, argv.data(), environ);
         ::posix_spawn_file_actions_destroy(&actions);
         ::close(ends[1]);
         if (failed != 0) {
@@ -321,9 +359,11 @@ public:
 
 private:
     bool read_more(std::chrono::steady_clock::time_point until) {
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
         pollfd entry{out_, POLLIN, 0};
-        if (left.count() <= 0 || ::poll(&entry, 1, static_cast<int>(left.count())) <= 0) return false;
+        if (left.count() <= 0 || ::poll(&entry, 1, static_cast<int>(left.count())) <= 0)
+            return false;
         char chunk[4096];
         const auto n = ::read(out_, chunk, sizeof chunk);
         if (n <= 0) return false;

@@ -1,0 +1,65 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+
+// A program that ends while its pool lives and works.
+//     exits return|exit|static|quick|_exit|abort|throw|leak|thread process|dummy
+
+#include <coproc/coproc.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <unistd.h>
+
+namespace {
+
+void work(int /*unused*/) {
+    std::printf("pid %d\n", static_cast<int>(::getpid()));
+    std::fflush(stdout);
+    const auto stop = coproc::this_task::stop_token();
+    while (!stop.stop_requested())
+        ::usleep(200);
+}
+
+std::unique_ptr<coproc::pool> at_the_end; // destroyed when static objects are
+
+} // namespace
+
+int main(int argc, char** argv) {
+    const coproc::runtime runtime{argc, argv};
+    if (argc < 3) return 2;
+    const std::string_view mode = argv[1];
+    coproc::pool_options options;
+    options.workers = 2;
+    options.backend = argv[2];
+    auto pool = std::make_unique<coproc::pool>(options);
+    auto running = pool->map_async(&work, {1, 2, 3, 4});
+    std::string line(1, '\n');
+    while (pool->stats().running < 2)
+        std::this_thread::yield();
+    std::printf("running\n");
+    std::fflush(stdout);
+
+    if (mode == "static") {
+        at_the_end = std::move(pool);
+        return 7;
+    }
+    if (mode == "leak") {
+        static_cast<void>(pool.release());
+        return 7;
+    }
+    if (mode == "exit") std::exit(7);
+    if (mode == "quick") std::quick_exit(7);
+    if (mode == "_exit") ::_exit(7);
+    if (mode == "abort") std::abort();
+    if (mode == "throw") throw std::runtime_error{"nobody catches this"};
+    if (mode == "thread") {
+        std::thread{[&] { running.wait(); }}.detach(); // somebody still waits
+        std::exit(7);
+    }
+    return 7;
+}
