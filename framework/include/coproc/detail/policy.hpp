@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What a pool accepts. A pool that may cross a process boundary checks that everything can; one of threads takes
-// anything and copies nothing.
+// What a pool accepts. A pool that may cross a process boundary checks that everything can; one of
+// threads takes anything and copies nothing.
 
 #include <coproc/codec.hpp>
 #include <coproc/detail/check_job.hpp>
@@ -16,12 +16,25 @@
 namespace coproc::detail {
 
 template <class T>
-using stored_t = typename std::conditional_t<std::is_void_v<T>, std::type_identity<void>, std::decay<T>>::type;
+using stored_t =
+    typename std::conditional_t<std::is_void_v<T>, std::type_identity<void>, std::decay<T>>::type;
 
 /// What a call yields when nothing is converted on the way.
 template <class F, class... Args>
 struct plain_result
-    : std::conditional_t<std::is_invocable_v<F, Args...>, std::invoke_result<F, Args...>, std::invoke_result<F&, Args...>> {};
+    : std::conditional_t<std::is_invocable_v<F, Args...>, std::invoke_result<F, Args...>,
+                         std::invoke_result<F&, Args...>> {};
+
+/// What a call that is refused would have yielded, so that the compiler has only one thing to
+/// complain about.
+template <class F, class... Args>
+struct refused_result : std::type_identity<void> {};
+template <class F, class... Args>
+    requires(std::is_invocable_v<F, Args...> || std::is_invocable_v<F&, Args...>)
+struct refused_result<F, Args...>
+    : std::type_identity<stored_t<typename plain_result<F, Args...>::type>> {};
+template <class F, class... Args>
+using refused_result_t = typename refused_result<F, Args...>::type;
 
 struct sendable_policy {
     static constexpr bool remote = true;
@@ -43,26 +56,32 @@ struct any_policy {
     template <class T>
     using argument = std::decay_t<T>;
     template <class F, class... Args>
-    static constexpr bool accepts = std::is_invocable_v<F, Args...> || std::is_invocable_v<F&, Args...>;
+    static constexpr bool accepts =
+        std::is_invocable_v<F, Args...> || std::is_invocable_v<F&, Args...>;
     template <class F, class... Args>
     using result = stored_t<typename plain_result<F, Args...>::type>;
     template <class F, class... Args>
     static consteval void complain() {
-        static_assert(accepts<F, Args...>,
-                      "coproc: the function cannot be called with these arguments; they are passed as decayed rvalues, "
-                      "as std::thread does");
+        static_assert(accepts<F, Args...>, "coproc: the function cannot be called with these "
+                                           "arguments; they are passed as decayed rvalues, "
+                                           "as std::thread does");
     }
 };
 
-/// A function that takes a tuple, to be called with its elements: Policy's questions are asked about these.
-template <class Policy, class F, class Tuple, class Index = std::make_index_sequence<std::tuple_size_v<Tuple>>>
+/// A function that takes a tuple, to be called with its elements: Policy's questions are asked
+/// about these.
+template <class Policy, class F, class Tuple,
+          class Index = std::make_index_sequence<std::tuple_size_v<Tuple>>>
 struct unpacked;
 template <class Policy, class F, class Tuple, std::size_t... I>
 struct unpacked<Policy, F, Tuple, std::index_sequence<I...>> {
     static constexpr bool accepted = Policy::template accepts<F, std::tuple_element_t<I, Tuple>...>;
     template <class Lazy = F>
     using result = typename Policy::template result<Lazy, std::tuple_element_t<I, Tuple>...>;
-    static consteval void complain() { Policy::template complain<F, std::tuple_element_t<I, Tuple>...>(); }
+    using refused = refused_result_t<F, std::tuple_element_t<I, Tuple>...>;
+    static consteval void complain() {
+        Policy::template complain<F, std::tuple_element_t<I, Tuple>...>();
+    }
 };
 
 } // namespace coproc::detail

@@ -155,7 +155,7 @@ private:
             return submit_map<false, item, R>(std::forward<F>(f), std::forward<Range>(range));
         } else {
             Policy::template complain<std::decay_t<F>, item>();
-            return async_result<void>{};
+            return async_result<map_value_t<refused_result_t<std::decay_t<F>, item>>>{};
         }
     }
     template <class F, class Range>
@@ -167,7 +167,7 @@ private:
                 std::forward<F>(f), std::forward<Range>(range));
         } else {
             call::complain();
-            return async_result<void>{};
+            return async_result<map_value_t<typename call::refused>>{};
         }
     }
 
@@ -186,7 +186,8 @@ private:
             return submit<R>(fresh);
         } else {
             Policy::template complain<function, typename Policy::template argument<Args>...>();
-            return async_result<void>{};
+            return async_result<
+                refused_result_t<function, typename Policy::template argument<Args>...>>{};
         }
     }
 
@@ -225,7 +226,7 @@ private:
                 fresh, [alive = std::move(alive)](stream_state<value>* s) { s->abandon(); }}};
         } else {
             Policy::template complain<function, item>();
-            return stream<int>{};
+            return stream<stream_value_t<refused_result_t<function, item>>>{};
         }
     }
 };
