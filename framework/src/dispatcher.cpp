@@ -468,9 +468,9 @@ dispatcher::flight dispatcher::remove_flight(worker_index index, std::size_t pos
     return f;
 }
 
-bool dispatcher::in_flight(worker_index index, std::uint64_t chunk_id) const noexcept {
+const chunk* dispatcher::in_flight(worker_index index, std::uint64_t chunk_id) const noexcept {
     const auto at = find_flight(index, chunk_id);
-    return at && workers_[index].inflight[*at].what.of;
+    return at && workers_[index].inflight[*at].what.of ? &workers_[index].inflight[*at].what : nullptr;
 }
 
 const chunk* dispatcher::running(worker_index index) const noexcept {

@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <functional>
 
 namespace coproc::detail {
 
@@ -301,21 +302,39 @@ void process_backend::stop_seat(const seat_ptr& seat, loss what) {
     }
     if (!seat->leave()) return;
     seat->process().kill();
-    decide([&](dispatcher& d, effects& out) {
-        if (seats_[seat->index()] != seat) return false;
-        seats_[seat->index()] = nullptr;
-        d.lost(seat->index(), what, steady::now(), out);
-        return true;
+    once_digested(seat, [this, seat, what = std::move(what)] {
+        decide([&](dispatcher& d, effects& out) {
+            if (seats_[seat->index()] != seat) return false;
+            seats_[seat->index()] = nullptr;
+            d.lost(seat->index(), what, steady::now(), out);
+            return true;
+        });
     });
+}
+
+/// For a seat that has been left: another thread may have taken replies off its channel and be about to report them.
+/// What was in flight is only lost when it was not among these. Whoever reports the last of them goes on.
+template <class F>
+void process_backend::once_digested(const seat_ptr& seat, F&& then) {
+    {
+        const std::scoped_lock lock{mutex_};
+        if (seat->undigested.load(std::memory_order_relaxed) != 0) {
+            seat->when_digested = std::forward<F>(then);
+            return;
+        }
+    }
+    then();
 }
 
 // --- news from the workers ----------------------------------------------------------------------------------------
 
 void process_backend::digest(const seat_ptr& seat, worker_news news) {
-    if (news.empty()) return;
+    if (news.empty() && !news.counted) return;
     const auto index = seat->index();
     const auto greeting_failed = news.handshake_now == handshake::state::failed;
+    std::function<void()> digested;
     decide([&](dispatcher& d, effects& out) {
+        if (news.counted && seat->undigested.fetch_sub(1, std::memory_order_relaxed) == 1) digested.swap(seat->when_digested);
         if (seats_[index] != seat && !seat->retired) return false;
         const auto now = steady::now();
         for (auto& c : news.done)
@@ -323,27 +342,30 @@ void process_backend::digest(const seat_ptr& seat, worker_news news) {
         if (news.handshake_now == handshake::state::ready) d.ready(index, now, out);
         return true;
     });
+    if (digested) digested();
     if (greeting_failed || news.corrupt) {
         const bool hopeless = greeting_failed && !seat->greeting().initializer_failed();
         const auto running = seat->running();
         if (!seat->leave()) return;
         seat->process().kill();
-        decide([&](dispatcher& d, effects& out) {
-            if (seats_[index] != seat) return false;
-            seats_[index] = nullptr;
-            if (!seat->was_ready()) {
-                d.start_failed(index, seat->greeting().error(), hopeless, steady::now(), out);
+        once_digested(seat, [this, seat, index, hopeless, running] {
+            decide([&](dispatcher& d, effects& out) {
+                if (seats_[index] != seat) return false;
+                seats_[index] = nullptr;
+                if (!seat->was_ready()) {
+                    d.start_failed(index, seat->greeting().error(), hopeless, steady::now(), out);
+                    return true;
+                }
+                loss what;
+                if (const auto* c = d.running(index)) {
+                    what.chunk_id = c->id;
+                    what.item = running && running->id == c->id ? std::min(running->item, c->count - 1) : 0;
+                    what.error = lost_error(seat, *c->of, c->first + what.item, -SIGKILL,
+                                            "a worker wrote nonsense into its channel and was stopped");
+                }
+                d.lost(index, what, steady::now(), out);
                 return true;
-            }
-            loss what;
-            if (const auto* c = d.running(index)) {
-                what.chunk_id = c->id;
-                what.item = running && running->id == c->id ? running->item : 0;
-                what.error = lost_error(seat, *c->of, c->first + what.item, -SIGKILL,
-                                        "a worker wrote nonsense into its channel and was stopped");
-            }
-            d.lost(index, what, steady::now(), out);
-            return true;
+            });
         });
     }
 }
@@ -381,12 +403,17 @@ void process_backend::on_end(const seat_ptr& seat) {
         if (!more) break;
     }
     const int exit_code = seat->process().reap(2s).value_or(-SIGKILL);
+    if (seat->leave())
+        once_digested(seat, [this, seat, exit_code, running = seat->running()] { bury(seat, exit_code, running); });
+    process_ended(seat);
+}
+
+/// A worker has died in service.
+void process_backend::bury(const seat_ptr& seat, int exit_code, std::optional<running_call> running) {
     const auto index = seat->index();
-    const bool was_in_service = seat->leave();
-    const auto running = seat->running();
     std::string note;
     decide([&](dispatcher& d, effects& out) {
-        if (!was_in_service || seats_[index] != seat) return false;
+        if (seats_[index] != seat) return false;
         seats_[index] = nullptr;
         const auto now = steady::now();
         if (!seat->was_ready()) {
@@ -395,15 +422,11 @@ void process_backend::on_end(const seat_ptr& seat) {
             return true;
         }
         loss what;
-        if (running && d.in_flight(index, running->id)) {
+        // Two threads that submit may have written their chunks in another order than that of the decisions.
+        if (const auto* c = running ? d.in_flight(index, running->id) : nullptr) {
             what.chunk_id = running->id;
-            what.item = running->item;
-            if (const auto* c = d.running(index); c != nullptr && c->id == running->id) {
-                what.item = std::min(what.item, c->count - 1);
-                what.error = lost_error(seat, *c->of, c->first + what.item, exit_code, {});
-            } else {
-                what.chunk_id = 0;
-            }
+            what.item = std::min(running->item, c->count - 1);
+            what.error = lost_error(seat, *c->of, c->first + what.item, exit_code, {});
         }
         d.lost(index, what, now, out);
         note = "worker " + seat->process().name() + " (pid " + std::to_string(seat->process().pid()) + ") was lost (" +
@@ -412,7 +435,6 @@ void process_backend::on_end(const seat_ptr& seat) {
         return true;
     });
     if (!note.empty()) log(log_kind::worker_restarted, note);
-    process_ended(seat);
 }
 
 void process_backend::process_ended(const seat_ptr& seat) {

@@ -56,6 +56,9 @@ private:
     void take_back(const seat_ptr& seat, std::uint64_t chunk_id, bool insist);
     void give_back(const seat_ptr& seat, std::uint64_t chunk_id);
     void stop_seat(const seat_ptr& seat, loss what);
+    void bury(const seat_ptr& seat, int exit_code, std::optional<running_call> running);
+    template <class F>
+    void once_digested(const seat_ptr& seat, F&& then);
     void send(const seat_ptr& seat, const chunk& c);
     void refuse(const seat_ptr& seat, const chunk& c, std::exception_ptr error);
     void process_ended(const seat_ptr& seat);

@@ -152,20 +152,28 @@ worker_news worker_seat::listen(bool wait_for_bell) {
     worker_news news;
     const std::scoped_lock lock{mutex_};
     if (left_) return news;
-    auto& channel = process_->channel();
     try {
-        for (;;) {
-            while (incoming* message = channel.peek()) {
-                hear(*message, news);
-                channel.pop();
-                if (news.done.size() >= news_limit || news.handshake_now) return news;
-            }
-            if (!wait_for_bell || !channel.arm()) return news;
-        }
+        hear_all(news, wait_for_bell);
     } catch (const std::exception&) { // whatever the worker wrote, it was not what a worker writes
         news.corrupt = true;
     }
+    if (!news.empty()) {
+        news.counted = true;
+        undigested.fetch_add(1, std::memory_order_relaxed);
+    }
     return news;
+}
+
+void worker_seat::hear_all(worker_news& news, bool wait_for_bell) {
+    auto& channel = process_->channel();
+    for (;;) {
+        while (incoming* message = channel.peek()) {
+            hear(*message, news);
+            channel.pop();
+            if (news.done.size() >= news_limit || news.handshake_now) return;
+        }
+        if (!wait_for_bell || !channel.arm()) return;
+    }
 }
 
 void worker_seat::hear(incoming& message, worker_news& news) {

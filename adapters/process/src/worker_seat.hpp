@@ -15,6 +15,7 @@
 
 #include <atomic>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -36,6 +37,7 @@ struct worker_news {
     std::vector<completed> done;
     std::optional<handshake::state> handshake_now; ///< set when it changed to ready or failed
     bool corrupt = false;
+    bool counted = false; ///< in worker_seat::undigested
 
     [[nodiscard]] bool empty() const noexcept { return done.empty() && !handshake_now && !corrupt; }
 };
@@ -87,6 +89,11 @@ public:
 
     /// Deliberately retired: its end is no loss. Guarded by the backend's mutex.
     bool retired = false;
+    /// How much news has been taken off the channel that the dispatcher does not know yet: another thread is about to
+    /// tell it. Whether a chunk was lost with the worker cannot be said before. Goes down under the backend's mutex.
+    std::atomic<unsigned> undigested{0};
+    /// What waits for that. Guarded by the backend's mutex.
+    std::function<void()> when_digested;
 
 private:
     struct flight {
@@ -94,6 +101,7 @@ private:
         message_token token;
     };
 
+    void hear_all(worker_news& news, bool wait_for_bell);
     void hear(incoming& message, worker_news& news);
     void wait_for_bell();
     void teach();

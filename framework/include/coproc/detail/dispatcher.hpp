@@ -127,7 +127,8 @@ public:
 
     [[nodiscard]] pool_stats stats() const noexcept;
     [[nodiscard]] const std::exception_ptr& broken() const noexcept { return broken_; }
-    [[nodiscard]] bool in_flight(worker_index w, std::uint64_t chunk_id) const noexcept;
+    /// The chunk, if the worker has it and somebody still wants it.
+    [[nodiscard]] const chunk* in_flight(worker_index w, std::uint64_t chunk_id) const noexcept;
     [[nodiscard]] const chunk* running(worker_index w) const noexcept;
     [[nodiscard]] bool busy() const noexcept;
 
