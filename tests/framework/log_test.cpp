@@ -1,0 +1,56 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+
+// The log hook.
+
+#include <coproc/log.hpp>
+
+#include "pools.hpp"
+
+#include <csignal>
+
+using namespace coproc_test;
+
+TEST_CASE("a log handler takes a record, a view or a string, and is given back") {
+    std::string text;
+    coproc::log_kind kind{};
+    coproc::set_log_handler([&](const coproc::log_record& r) {
+        kind = r.kind;
+        text = r.message;
+    });
+    coproc::detail::log(coproc::log_kind::callback_error, "one");
+    CHECK(text == "one");
+    CHECK(kind == coproc::log_kind::callback_error);
+    const auto first = coproc::set_log_handler([&](std::string_view s) { text = s; });
+    REQUIRE(first);
+    coproc::detail::log(coproc::log_kind::other, "two");
+    CHECK(text == "two");
+    CHECK(kind == coproc::log_kind::callback_error);
+    coproc::set_log_handler([&](const std::string& s) { text = s; });
+    coproc::detail::log(coproc::log_kind::other, "three");
+    CHECK(text == "three");
+    coproc::set_log_handler(first);
+    coproc::detail::log(coproc::log_kind::other, "four");
+    CHECK(text == "four");
+    CHECK(kind == coproc::log_kind::other);
+    // What it throws is ignored; it may log itself.
+    coproc::set_log_handler([](std::string_view) { throw 1; });
+    coproc::detail::log(coproc::log_kind::other, "five");
+    coproc::set_log_handler([&](std::string_view s) {
+        if (s == "outer") coproc::detail::log(coproc::log_kind::other, "inner");
+        text += s;
+    });
+    text.clear();
+    coproc::detail::log(coproc::log_kind::other, "outer");
+    CHECK(text == "innerouter");
+    coproc::set_log_handler({});
+}
+
+TEST_CASE("a worker that was lost is in the log") {
+    captured_log log;
+    coproc::pool pool{on("process", 1)};
+    CHECK_THROWS_AS(pool.apply([] { ::raise(SIGKILL); }), coproc::worker_lost_error);
+    CHECK(
+        eventually([&] { return log.count(coproc::log_kind::worker_restarted, "SIGKILL") == 1; }));
+    CHECK(log.count(coproc::log_kind::unobserved_error) == 0);
+}
