@@ -59,6 +59,10 @@ inline constexpr bool gives_items_away =
     !std::is_lvalue_reference_v<Range> && !std::is_const_v<std::remove_reference_t<Range>> &&
     kind_of<std::remove_cvref_t<Range>> != kind::none;
 
+// g++ warns of the conversion from range-v3's references to pairs.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+
 /// One item as it is stored; `Range` is deduced as for a forwarding reference.
 template <class Item, class Range, class Reference>
 Item take_item(Reference&& item) {
@@ -69,6 +73,8 @@ Item take_item(Reference&& item) {
     else
         return to_travel(sequence_value_t<Range>(std::forward<Reference>(item)));
 }
+
+#pragma GCC diagnostic pop
 
 template <class T>
 std::size_t size_hint(T& r) {
