@@ -165,7 +165,9 @@ T run(asio::io_context& context, asio::awaitable<T> body) {
     }
     context.restart();
     const auto until = std::chrono::steady_clock::now() + patience;
-    while (!ended && context.run_one_until(until) != 0) {}
+    // Until there is no work left, also when it has ended: other threads may still let go of the
+    // context.
+    while (context.run_one_until(until) != 0) {}
     if (!ended) throw std::runtime_error{"the coroutine did not end"};
     if (error) std::rethrow_exception(error);
     if constexpr (!std::is_void_v<T>) return std::move(*result);
