@@ -6,9 +6,10 @@
 
 #include <coproc/coproc.hpp>
 
+#include <future>
 #include <iostream>
 #include <stdexcept>
-#include <string>
+#include <string_view>
 
 namespace mp = coproc; // on threads: namespace mp = coproc::dummy;
 
@@ -51,10 +52,13 @@ int main(int argc, char** argv) {
         std::cout << "no_stock, itself: " << e.what() << '\n';
     }
 
-    // If nobody looks, the log hook hears of it.
-    mp::set_log_handler(
-        [](std::string_view) { std::cout << "logged: a failure nobody asked for\n"; });
-    pool.apply_async(price, 7).wait(); // waited for, but the result is dropped
+    // If nobody looks, the log hook hears of it, on a thread of the library's.
+    std::promise<void> logged;
+    mp::set_log_handler([&logged](std::string_view) { logged.set_value(); });
+    pool.apply_async(price, 7); // the handle is dropped
+    logged.get_future().wait();
+    mp::set_log_handler({});
+    std::cout << "logged: a failure nobody asked for\n";
 
     std::cout << "the pool goes on: " << pool.apply(price, 1) << '\n';
 }

@@ -39,13 +39,14 @@ int main(int argc, char** argv) {
         std::cout << x << ' ';
     std::cout << '\n';
 
-    // A zip is a range of tuples, as starmap likes them; a view within a view arrives as a vector.
+    // A zip is a range of tuples, as starmap likes them; a view within a view arrives as a
+    // vector (on threads as it is, so the parameter is auto).
     const std::vector<std::string> texts{"ab", "cd", "ef"};
     for (const std::string& text :
          pool.starmap(repeat, ranges::views::zip(texts, ranges::views::ints(1, 4))))
         std::cout << text << ' ';
     std::cout << '\n';
-    const auto sum = [](const std::vector<int>& part) { return ranges::accumulate(part, 0); };
+    const auto sum = [](auto part) { return ranges::accumulate(part, 0); };
     for (int x : pool.map(sum, ranges::views::ints(0, 100) | ranges::views::chunk(25)))
         std::cout << x << ' ';
     std::cout << '\n';

@@ -8,8 +8,7 @@
 #include <iostream>
 #include <string>
 
-namespace mp =
-    coproc; // on threads (which come to be in one way only): namespace mp = coproc::dummy;
+namespace mp = coproc; // on threads, where this means nothing: namespace mp = coproc::dummy;
 
 std::string setting = "as compiled";
 
