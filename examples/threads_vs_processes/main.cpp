@@ -14,6 +14,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <cstdlib>
 #include <exception>
 #include <fstream>
 #include <iostream>
@@ -68,10 +70,7 @@ demo::overhead measure_overhead(const char* runner, unsigned workers) {
     return {runner, started - start, (now() - started) / calls};
 }
 
-void conclude(demo::screen& screen, const demo::report& report) {
-    const auto speedup = [&](std::size_t contest, std::size_t runner) {
-        return report.contests[contest].timings[runner].speedup;
-    };
+void conclude(demo::screen& screen) {
     screen.heading("What to choose when");
     screen.row("serial", "for what is over in less time than a call takes; or give map many\n"
                          "small items: it hands them over in chunks.");
@@ -81,11 +80,6 @@ void conclude(demo::screen& screen, const demo::report& report) {
                             "global state or a global lock; for computing of any kind.");
     screen.row("either", "change one word: coproc::pool, coproc::dummy::pool; or nothing at all:\n"
                          "COPROC_BACKEND=dummy.");
-    if (report.workers == 1)
-        screen.line("\n   There is only one CPU here, so nothing could be faster than serial.");
-    else if (std::max(speedup(0, 1), speedup(0, 2)) < 1.3)
-        screen.line("\n   Other programs kept the CPUs busy meanwhile: the figures would be better "
-                    "without.");
 }
 
 int run(const options& chosen) {
@@ -106,6 +100,13 @@ int run(const options& chosen) {
     screen.line("   " + std::to_string(report.cpus) + " CPUs, as many workers; a full bar is " +
                 std::to_string(report.workers) + " times as fast as serial");
 
+    if (double load = 0; report.cpus == 1)
+        screen.line("   With one CPU nothing can be faster than serial.");
+    else if (getloadavg(&load, 1) == 1 && load > 0.5 * report.cpus)
+        screen.line("   Other programs use the CPUs too, about " +
+                    std::to_string(std::lround(load)) +
+                    " at a time: the figures suffer from that.");
+
     report.overheads = {measure_overhead<coproc::dummy::pool>("threads", report.workers),
                         measure_overhead<coproc::pool>("processes", report.workers)};
     screen.heading("0. What it costs",
@@ -122,7 +123,7 @@ int run(const options& chosen) {
                        contest_of_interpreters(screen, pools, chosen.quick)};
     report.accidents = {accident_of_a_crash(screen, processes),
                         accident_without_end(screen, processes)};
-    conclude(screen, report);
+    conclude(screen);
 
     if (json.is_open()) {
         demo::write_json(report, json);
