@@ -384,6 +384,27 @@ TEST_CASE("job: a job with move-only arguments can run once") {
     CHECK_THROWS_AS(j(), std::logic_error);
 }
 
+TEST_CASE("job: containers of what only moves run once, others again and again") {
+    std::vector<std::unique_ptr<int>> owners;
+    owners.push_back(std::make_unique<int>(5));
+    static int sum = 0;
+    const job once{[](std::vector<std::unique_ptr<int>> v) { sum += *v.front(); },
+                   std::move(owners)};
+    once();
+    CHECK(sum == 5);
+    CHECK_THROWS_AS(once(), std::logic_error);
+    const job bound{coproc::bind_front(
+        [](const std::vector<std::unique_ptr<int>>& v) { sum += static_cast<int>(v.size()); },
+        std::vector<std::unique_ptr<int>>(2))};
+    bound();
+    CHECK(sum == 7);
+    const job often{[](const std::vector<std::string>& v) { sum += static_cast<int>(v.size()); },
+                    std::vector<std::string>(1)};
+    often();
+    often();
+    CHECK(sum == 9);
+}
+
 TEST_CASE("job: the result of a job may be anything") {
     job{[](int x) { return std::function<int()>{[x] { return x; }}; }, 3}();
 }

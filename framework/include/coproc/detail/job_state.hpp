@@ -34,6 +34,21 @@ public:
     virtual void encode(writer& w) const = 0;
 };
 
+/// Whether copying compiles. (std::is_copy_constructible says yes to a vector of unique_ptr, and to
+/// a struct with one.)
+template <class T, class... Seen>
+consteval bool copies() {
+    if constexpr (!std::is_copy_constructible_v<T>)
+        return false;
+    else if constexpr ((std::is_same_v<T, Seen> || ...) || kind_of<T> == kind::none ||
+                       kind_of<T> == kind::pointer)
+        return true;
+    else
+        return []<class... Part>(types<Part...>) {
+            return (copies<std::remove_cv_t<Part>, T, Seen...>() && ...);
+        }(typename codec_for<T>::parts{});
+}
+
 template <bool Remote, class F, class... Args>
 class job_of final : public job_state {
 public:
@@ -73,8 +88,7 @@ public:
     }
 
 private:
-    static constexpr bool repeatable =
-        std::is_copy_constructible_v<F> && (std::is_copy_constructible_v<Args> && ...);
+    static constexpr bool repeatable = copies<F>() && (copies<Args>() && ...);
 
     static void call(F& function, std::tuple<Args...>&& args) {
         std::apply([&](Args&&... x) { static_cast<void>(invoke_once(function, std::move(x)...)); },
