@@ -38,6 +38,7 @@ struct pool_options {
     /// Shows in worker names, ps, logs and traces.
     std::string name = {};
     /// Where then() callbacks, progress callbacks and foreign coroutines run; empty: a thread of the library's own.
+    /// Its context must outlive the pool and the handles of its results.
     asio::any_io_executor callback_executor = {};
 };
 

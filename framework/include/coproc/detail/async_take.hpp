@@ -53,16 +53,21 @@ template <class R, class Handler>
 class handler_continuation final : public continuation {
 public:
     handler_continuation(state_ptr<R> state, Handler handler)
-        : state_{std::move(state)}, work_{boost::asio::get_associated_executor(handler)}, handler_{std::move(handler)} {}
+        : state_{std::move(state)},
+          work_{boost::asio::get_associated_executor(handler)},
+          handler_{std::move(handler)} {}
 
     void resume() noexcept override {
+        const auto held = holding_context(work_.get_executor());
         boost::asio::post(work_.get_executor(), [this] {
             auto handler = std::move(handler_);
             const auto state = std::move(state_);
             auto work = std::move(work_);
             delete this; // memory is back before the handler runs, as Asio has it
             // The slot must not keep the state alive, nor cancel a later operation's.
-            if (auto slot = boost::asio::get_associated_cancellation_slot(handler); slot.is_connected()) slot.clear();
+            if (auto slot = boost::asio::get_associated_cancellation_slot(handler);
+                slot.is_connected())
+                slot.clear();
             deliver(*state, std::move(handler));
         });
     }
@@ -80,26 +85,31 @@ struct initiate_take {
     void operator()(Handler&& handler, state_ptr<R> state) const {
         auto* core = state.get();
         if (auto slot = boost::asio::get_associated_cancellation_slot(handler); slot.is_connected())
-            slot.assign([held = core_ptr{core}](boost::asio::cancellation_type) { held->cancel(); });
-        auto* waiting = new handler_continuation<R, std::decay_t<Handler>>{std::move(state), std::forward<Handler>(handler)};
+            slot.assign(
+                [held = core_ptr{core}](boost::asio::cancellation_type) { held->cancel(); });
+        auto* waiting = new handler_continuation<R, std::decay_t<Handler>>{
+            std::move(state), std::forward<Handler>(handler)};
         if (!core->attach(*waiting)) waiting->resume();
     }
 };
 
-/// Completion signature: void(std::exception_ptr, R), void(std::exception_ptr) for void. Cancellation of any type
-/// cancels what computes the result.
+/// Completion signature: void(std::exception_ptr, R), void(std::exception_ptr) for void.
+/// Cancellation of any type cancels what computes the result.
 template <class R, class Token>
 auto async_take(state_ptr<R> state, Token&& token) {
     static_assert(std::is_void_v<R> || std::is_default_constructible_v<R>,
-                  "coproc: awaiting a result needs a default-constructible type (an Asio handler gets a value also with "
+                  "coproc: awaiting a result needs a default-constructible type (an Asio handler "
+                  "gets a value also with "
                   "an error); use get(), or return std::optional<T>");
-    return boost::asio::async_initiate<Token, result_signature_t<R>>(initiate_take{}, token, std::move(state));
+    return boost::asio::async_initiate<Token, result_signature_t<R>>(initiate_take{}, token,
+                                                                     std::move(state));
 }
 
 /// Resumes a coroutine on an executor, or on the library's callback thread.
 class coroutine_continuation final : public continuation {
 public:
-    coroutine_continuation(const boost::asio::any_io_executor* executor, std::coroutine_handle<> waiting) noexcept
+    coroutine_continuation(const boost::asio::any_io_executor* executor,
+                           std::coroutine_handle<> waiting) noexcept
         : executor_{executor}, waiting_{waiting} {}
 
     void resume() noexcept override {

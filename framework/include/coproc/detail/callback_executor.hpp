@@ -5,7 +5,9 @@
 // Where a user's callbacks run: never on the thread that found the result, always posted.
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/execution/outstanding_work.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/prefer.hpp>
 
 #include <utility>
 
@@ -26,13 +28,23 @@ void run_callback(F&& callback) noexcept {
     }
 }
 
+/// To be held, declared first, while something is posted to an executor that is not the library's:
+/// the handler may run before post() returns, and when that was the last work, the program may
+/// destroy the context at once. A copy of a mere executor must not be destroyed after it.
+template <class Executor>
+auto holding_context(const Executor& executor) {
+    return boost::asio::prefer(executor, boost::asio::execution::outstanding_work.tracked);
+}
+
 /// Posts to `executor`, or to the library's own thread when it is null.
 template <class F>
 void post_callback(const boost::asio::any_io_executor* executor, F&& callback) {
-    if (executor != nullptr && *executor)
+    if (executor != nullptr && *executor) {
+        const auto held = holding_context(*executor);
         boost::asio::post(*executor, std::forward<F>(callback));
-    else
+    } else {
         boost::asio::post(default_callback_executor(), std::forward<F>(callback));
+    }
 }
 
 } // namespace coproc::detail
