@@ -8,7 +8,7 @@
 
 #include "pools.hpp"
 
-#include <condition_variable>
+#include <fstream>
 #include <memory>
 
 namespace {
@@ -439,4 +439,82 @@ TEST_CASE("several threads wait for one result") {
     for (auto& each : waiting)
         each.join();
     CHECK(woken == 4);
+}
+
+TEST_CASE("callbacks run on no thread of the caller's nor of the reactor") {
+    const auto backend = each_backend();
+    CAPTURE(backend);
+    coproc::pool pool{on(backend)};
+    inbox<std::pair<std::thread::id, std::string>> got;
+    const auto note = [&](int) {
+        std::string name;
+        std::getline(std::ifstream{"/proc/thread-self/comm"}, name);
+        got.add({std::this_thread::get_id(), name});
+    };
+    auto h = pool.apply_async(square, 3);
+    h.then(note);
+    h.wait();
+    h.then(note);
+    REQUIRE(got.wait_for(2));
+    for (const auto& [thread, name] : got.all()) {
+        CHECK(thread != std::this_thread::get_id());
+        CHECK(name != "coproc-reactor");
+    }
+}
+
+TEST_CASE("a callback may use the pool, wait for it, and end it") {
+    const auto backend = each_backend();
+    CAPTURE(backend);
+    inbox<int> got;
+    auto pool = std::make_unique<coproc::pool>(on(backend));
+    pool->apply_async(square, 3).then([&](int v) { got.add(pool->apply(square, v)); });
+    REQUIRE(got.wait_for(1));
+    // A value that cannot be copied, looked at while it is also awaited: nobody waits for the
+    // callback who must not.
+    auto owner = pool->apply_async([] { return std::make_unique<int>(5); });
+    owner.then([&](const std::unique_ptr<int>& p) { got.add(pool->apply(square, *p)); });
+    auto future = owner.future();
+    REQUIRE(future.wait_for(patience) == std::future_status::ready);
+    CHECK(*future.get() == 5);
+    auto another = pool->apply_async([] {
+        std::vector<std::unique_ptr<int>> owners;
+        owners.push_back(std::make_unique<int>(6));
+        return owners;
+    });
+    another.then(
+        [&](const std::vector<std::unique_ptr<int>>& v) { got.add(pool->apply(square, *v[0])); });
+    auto all = coproc::when_all(std::move(another));
+    CHECK(*std::get<0>(all.get(patience))[0] == 6);
+    REQUIRE(got.wait_for(3));
+    CHECK(got.all() == std::vector<int>{81, 25, 36});
+    pool->apply_async(square, 1).then([&](int v) {
+        pool.reset();
+        got.add(v);
+    });
+    REQUIRE(got.wait_for(4));
+    CHECK_FALSE(pool);
+}
+
+TEST_CASE("a waiting thread is woken by cancel and by the end of the pool") {
+    const auto backend = each_backend();
+    const bool by_cancel = GENERATE(true, false);
+    CAPTURE(backend, by_cancel);
+    signs seen;
+    std::optional<coproc::pool> pool{on(backend, 1)};
+    auto h = pool->apply_async(hold, seen.path("in"), seen.path("never"));
+    REQUIRE(eventually([&] { return sees_sign(seen.path("in")); }));
+    std::atomic<bool> cancelled{false};
+    std::thread waiting{[&] {
+        try {
+            h.get();
+        } catch (const coproc::cancelled_error&) {
+            cancelled = true;
+        }
+    }};
+    if (by_cancel)
+        CHECK(h.cancel());
+    else
+        pool.reset();
+    waiting.join();
+    CHECK(cancelled);
 }

@@ -292,3 +292,34 @@ TEST_CASE("a stream of values that only move") {
     }
     CHECK(sum == 6);
 }
+
+TEST_CASE("a stream is read to its end after close") {
+    const auto backend = each_backend();
+    CAPTURE(backend);
+    coproc::pool pool{on(backend)};
+    auto stream = pool.imap(square, std::views::iota(0, 1000));
+    pool.close();
+    CHECK_THROWS_AS(pool.imap(square, {1}), coproc::pool_closed_error);
+    CHECK(all_of(stream).size() == 1000);
+    CHECK(pool.join(patience));
+}
+
+TEST_CASE("streams of several threads run beside each other") {
+    const auto backend = each_backend();
+    CAPTURE(backend);
+    coproc::pool pool{on(backend)};
+    std::atomic<int> right{0};
+    std::vector<std::thread> readers;
+    for (int t = 0; t < 3; ++t)
+        readers.emplace_back([&, t] {
+            int i = t;
+            for (int x : pool.imap(square, std::views::iota(t, t + 300))) {
+                if (x != i * i) return;
+                ++i;
+            }
+            if (i == t + 300) ++right;
+        });
+    for (auto& each : readers)
+        each.join();
+    CHECK(right == 3);
+}
