@@ -3,11 +3,12 @@
 
 #include <coproc/detail/backend.hpp>
 
+#include <atomic>
 #include <cstdlib>
 #include <map>
 #include <mutex>
+#include <pthread.h>
 #include <stdexcept>
-#include <unistd.h>
 
 namespace coproc::detail {
 
@@ -26,10 +27,21 @@ backend_registry& registry() {
     return *r;
 }
 
+/// Counts the forks between the program's start and this process. Asked at every call, so the
+/// system is not.
+std::atomic<unsigned> forks{0};
+
+unsigned count_forks() {
+    static const int registered =
+        ::pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
+    static_cast<void>(registered);
+    return forks.load(std::memory_order_relaxed);
+}
+
 } // namespace
 
 backend::backend(const pool_options& options)
-    : owner_{::getpid()},
+    : generation_{count_forks()},
       callback_executor_{options.callback_executor},
       name_{options.name},
       default_label_{options.defaults.label},
@@ -37,7 +49,9 @@ backend::backend(const pool_options& options)
     defaults_.label = default_label_;
 }
 
-bool backend::inherited() const noexcept { return ::getpid() != owner_; }
+bool backend::inherited() const noexcept {
+    return forks.load(std::memory_order_relaxed) != generation_;
+}
 
 void register_backend(std::string name, backend_factory factory) {
     const std::scoped_lock lock{registry().mutex};

@@ -27,6 +27,11 @@ private:
     detail::state_ptr<void> to_;
 };
 
+[[noreturn]] void throw_inherited() {
+    throw std::logic_error{
+        "coproc: this pool belongs to the process that this one was forked from"};
+}
+
 } // namespace
 
 unsigned detail::worker_count(std::intmax_t n) {
@@ -38,6 +43,7 @@ unsigned detail::worker_count(std::intmax_t n) {
 
 const detail::backend_ptr& detail::backend_of(const backend_ptr& pool) {
     if (!pool) throw pool_closed_error{"coproc: the pool has been moved from"};
+    if (pool->inherited()) throw_inherited();
     return pool;
 }
 
@@ -75,9 +81,7 @@ void pool::terminate() {
 
 void pool::prepare_join() {
     if (!backend_) return;
-    if (backend_->inherited())
-        throw std::logic_error{
-            "coproc: this pool belongs to the process that this one was forked from"};
+    if (backend_->inherited()) throw_inherited();
     if (!backend_->closed())
         throw std::logic_error{"coproc: join() on an open pool would wait for ever: call close() "
                                "or terminate() first"};

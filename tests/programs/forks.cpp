@@ -2,13 +2,14 @@
 // SPDX-License-Identifier: BSL-1.0
 
 // A program that forks while its pool lives: the copy ends, and the pool works on.
-//     forks exit|_exit|own
+//     forks exit|_exit|own|use process|dummy
 
 #include <coproc/coproc.hpp>
 
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <stdexcept>
 #include <string_view>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,9 +23,12 @@ std::unique_ptr<coproc::pool> shared;
 
 int main(int argc, char** argv) {
     const coproc::runtime runtime{argc, argv};
-    if (argc < 2) return 2;
+    if (argc < 3) return 2;
     const std::string_view mode = argv[1];
-    shared = std::make_unique<coproc::pool>(2);
+    coproc::pool_options options;
+    options.workers = 2;
+    options.backend = argv[2];
+    shared = std::make_unique<coproc::pool>(options);
     if (shared->apply(&twice, 1) != 2) return 3;
     auto waiting = shared->apply_async(
         [](int x) {
@@ -38,6 +42,14 @@ int main(int argc, char** argv) {
         if (mode == "own") { // a pool of its own
             coproc::pool own{1};
             std::_Exit(own.apply(&twice, 4) == 8 ? 9 : 1);
+        }
+        if (mode == "use") { // which is not its own
+            try {
+                static_cast<void>(shared->apply_async(&twice, 4));
+            } catch (const std::logic_error&) {
+                std::_Exit(9);
+            }
+            std::_Exit(1);
         }
         std::exit(9); // destroys the copy of the pool
     }

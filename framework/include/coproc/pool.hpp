@@ -21,7 +21,8 @@ class pool;
 
 namespace detail {
 
-/// Throws pool_closed_error for a pool that has been moved from.
+/// Throws pool_closed_error for a pool that has been moved from, std::logic_error for one that a
+/// fork has left here.
 const backend_ptr& backend_of(const backend_ptr& pool);
 
 /// A pool's calls under options of their own: what `with` returns. Refers to the pool; safe inside

@@ -17,7 +17,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <sys/types.h>
 #include <thread>
 
 namespace coproc::detail {
@@ -65,7 +64,7 @@ public:
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
 private:
-    const pid_t owner_;
+    const unsigned generation_;
     asio::any_io_executor callback_executor_;
     std::string name_;
     std::string default_label_;
