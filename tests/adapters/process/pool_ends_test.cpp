@@ -262,6 +262,7 @@ TEST_CASE("a worker whose exit handlers hang does not hold up the end of its poo
 }
 
 TEST_CASE("a pool that cannot be made leaves no process and no descriptor, whatever it lacked") {
+    if (needs_descriptors) return;
     CHECK(coproc::pool{on("process", 1)}.apply(&twice, 1) == 2); // what is made once is there now
     const auto method = GENERATE(coproc::start_method::spawn, coproc::start_method::fork);
     const auto before = descriptor_count();
@@ -273,7 +274,7 @@ TEST_CASE("a pool that cannot be made leaves no process and no descriptor, whate
     auto options = on("process", 3);
     options.start = method;
     const captured_log silence;
-    for (rlim_t room = 0; room < 30; room += room < 16 ? 1 : 3) {
+    for (rlim_t room = 0; room < 30; room += room < 16 ? 2 : 4) {
         CAPTURE(room);
         rlimit tight = usual;
         tight.rlim_cur = before + room;
@@ -320,6 +321,7 @@ TEST_CASE("a pool whose memory cannot be had is refused with an error") {
 }
 
 TEST_CASE("a live pool that runs out of descriptors stays consistent and recovers") {
+    if (needs_descriptors) return;
     const captured_log silence;
     coproc::pool pool{on("process")};
     CHECK(ailment(pool) == "");
@@ -337,4 +339,27 @@ TEST_CASE("a live pool that runs out of descriptors stays consistent and recover
     CHECK(!other);
     CHECK(ailment(pool) == "");
     CHECK(ends(pool));
+}
+
+TEST_CASE("a program that has no process to spare gets an error, and its live pools carry on") {
+    const auto method = GENERATE(as<std::string>{}, "spawn", "fork");
+    CAPTURE(method);
+    program p{"starved", {"processes", method}, false};
+    const auto text = p.rest();
+    const auto code = p.wait();
+    if (code == 77) return; // nobody there to be limited
+    INFO(text);
+    CHECK(code == 0);
+    CHECK(text == "refused\nlost\ntwice 8\nrecovered 10 made\n");
+}
+
+TEST_CASE("a program that has no memory to spare gets an error, and a pool when it has") {
+    if (sanitized) return; // they take it all beforehand
+    const auto method = GENERATE(as<std::string>{}, "spawn", "fork");
+    CAPTURE(method);
+    program p{"starved", {"memory", method}, false};
+    const auto text = p.rest();
+    INFO(text);
+    CHECK(p.wait() == 0);
+    CHECK(text == "refused\nrecovered made\n");
 }

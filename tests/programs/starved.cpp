@@ -1,0 +1,94 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+
+// A program that runs out of processes or of address space, and gets them back.
+//     starved processes|memory spawn|fork
+
+#include <coproc/coproc.hpp>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <new>
+#include <string_view>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <system_error>
+#include <unistd.h>
+
+namespace {
+
+int twice(int x) { return 2 * x; }
+
+void limit(decltype(RLIMIT_AS) what, rlim_t to) {
+    rlimit now{};
+    ::getrlimit(what, &now);
+    now.rlim_cur = to < now.rlim_max ? to : now.rlim_max;
+    ::setrlimit(what, &now);
+}
+
+/// Makes and uses a pool; false if that was refused with an error that a user can make sense of.
+bool try_pool(const coproc::pool_options& options) {
+    try {
+        coproc::pool pool{options};
+        if (pool.apply(&twice, 2) == 4) return true;
+        std::printf("a wrong result\n");
+    } catch (const std::system_error&) {
+    } catch (const std::bad_alloc&) {
+    } catch (const coproc::error&) {}
+    return false;
+}
+
+int processes(const coproc::pool_options& options) {
+    // No limit holds for root; another user's processes do not count.
+    if (::geteuid() == 0) {
+        if (::setgid(64321) != 0 || ::setuid(64321) != 0) return 77;
+        ::prctl(PR_SET_DUMPABLE, 1);
+    }
+    if (!try_pool(options)) return 77; // such a user may not run this file
+    coproc::pool pool{options};
+    if (pool.apply(&twice, 1) != 2) return 1;
+    limit(RLIMIT_NPROC, 1);
+    std::printf("%s\n", try_pool(options) ? "made" : "refused");
+    try {
+        pool.apply([] { ::kill(::getpid(), SIGKILL); });
+    } catch (const coproc::worker_lost_error&) {
+        std::printf("lost\n");
+    }
+    std::printf("twice %d\n", pool.apply(&twice, 4)); // by the other worker
+    limit(RLIMIT_NPROC, RLIM_INFINITY);
+    while (pool.stats().workers != 2)
+        ::usleep(1000);
+    std::printf("recovered %d %s\n", pool.apply(&twice, 5), try_pool(options) ? "made" : "refused");
+    return 0;
+}
+
+int memory(const coproc::pool_options& options) {
+    if (!try_pool(options)) return 1;
+    std::size_t pages = 0;
+    std::ifstream{"/proc/self/statm"} >> pages;
+    const auto now = static_cast<rlim_t>(pages) * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE));
+    int refused = 0;
+    for (rlim_t mb = 0; mb <= 256; mb = mb == 0 ? 1 : mb * 2) {
+        limit(RLIMIT_AS, now + (mb << 20));
+        refused += try_pool(options) ? 0 : 1;
+        limit(RLIMIT_AS, RLIM_INFINITY);
+    }
+    std::printf("%s\n", refused != 0 ? "refused" : "made");
+    std::printf("recovered %s\n", try_pool(options) ? "made" : "refused");
+    return 0;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    const coproc::runtime runtime{argc, argv};
+    if (argc < 3) return 2;
+    coproc::pool_options options;
+    options.workers = 2;
+    options.start = std::string_view{argv[2]} == "fork" ? coproc::start_method::fork
+                                                        : coproc::start_method::spawn;
+    coproc::set_log_handler([](const coproc::log_record&) {});
+    return std::string_view{argv[1]} == "processes" ? processes(options) : memory(options);
+}
