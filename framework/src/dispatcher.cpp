@@ -64,7 +64,7 @@ void dispatcher::submit(work& w, time_point now, effects& out) {
         w.queue_deadline_ = w.settings_.queue_timeout < left ? now + w.settings_.queue_timeout : time_point::max();
     }
     wait_in_queue(w, false);
-    if (prefetched_ != 0) recall_below(w.settings_.priority, out);
+    if (prefetched_ != 0 && lowest_prefetched_ < w.settings_.priority) recall_below(w.settings_.priority, out);
     top_up(now, out);
 }
 
@@ -278,7 +278,11 @@ void dispatcher::assign(worker_index index, work& w, time_point now, effects& ou
     const float ns = expected(w, c.count);
     // An unknown duration counts as long, so that nothing is stacked behind it.
     wk.expected_ns += ns > 0 ? ns : 1e12F;
-    if (!wk.inflight.empty()) ++prefetched_;
+    if (!wk.inflight.empty()) {
+        const auto priority = w.settings_.priority;
+        lowest_prefetched_ = prefetched_ == 0 ? priority : std::min(lowest_prefetched_, priority);
+        ++prefetched_;
+    }
     wk.inflight.push_back({c, ns > 0 ? ns : 1e12F});
     if (wk.inflight.size() == 1) watch_front(index, now);
     out.assign.push_back({index, std::move(c)});

@@ -26,7 +26,8 @@ using namespace std::chrono_literals;
 constexpr std::uint32_t prefetch_depth = 48;
 // How long an idle worker looks for its next task before it sleeps.
 constexpr auto worker_spin = 20us;
-// How long a waiting thread looks by itself: a sleeping worker needs most of it to wake up.
+// How long a waiting thread looks by itself: long enough for a sleeping worker to wake up and run a short call. If it
+// were to give up sooner, both sides would go to sleep at every call. For calls that are long it is hardly worth it.
 constexpr std::int64_t longest_spin_ns = 60'000;
 constexpr std::int64_t shortest_spin_ns = 4'000;
 constexpr auto memory_check_interval = 50ms;
@@ -80,7 +81,7 @@ struct process_backend::plan {
 };
 
 process_backend::process_backend(const pool_options& options)
-    : backend{options}, method_{options.start.value_or(get_start_method())}, initializer_{options.initializer},
+    : backend{options}, method_{options.start.value_or(get_start_method())}, omp_threads_{std::max(1U, cpu_count() / count_of(options))}, initializer_{options.initializer},
       max_worker_memory_{options.max_worker_memory}, dispatcher_{limits_of(options)}, seats_(count_of(options)),
       joined_{new result_state<void>}, timer_{reactor()} {}
 
@@ -114,7 +115,7 @@ void process_backend::start() {
 
 /// Feeds the dispatcher one event under the lock, and does what follows from it. Returns what the event returned.
 template <class Event>
-bool process_backend::decide(Event&& event) {
+bool process_backend::decide(Event&& event, const work* listening) {
     // A thread keeps its lists, so that nothing is allocated for a task; a nested decision has lists of its own.
     thread_local plan kept;
     thread_local bool in_use = false;
@@ -134,7 +135,7 @@ bool process_backend::decide(Event&& event) {
         answer = event(dispatcher_, effects_);
         bind(p);
     }
-    carry_out(p);
+    carry_out(p, listening);
     p.clear();
     return answer;
 }
@@ -161,7 +162,7 @@ void process_backend::bind(plan& p) {
     if (dismissed_ && processes_.empty() && launching_ == 0 && !std::exchange(joined_published_, true)) p.all_ended = true;
 }
 
-void process_backend::carry_out(plan& p) {
+void process_backend::carry_out(plan& p, const work* listening) {
     for (const auto& r : p.recall)
         if (r.seat) take_back(r.seat, r.chunk_id, false);
     for (const auto& s : p.stop)
@@ -169,9 +170,10 @@ void process_backend::carry_out(plan& p) {
     for (std::size_t i = 0; i < p.assign.size(); ++i) {
         const auto& [seat, what] = p.assign[i];
         if (!seat) continue;
-        send(seat, what);
+        send(seat, what, what.of.get() == listening);
         if (i + 1 == p.assign.size() || p.assign[i + 1].seat != seat) seat->flush();
     }
+    for (const auto& w : p.finished) w->finish(); // before workers are started, which takes a thousand times as long
     for (const auto index : p.start) {
         try {
             launch_worker(index);
@@ -183,7 +185,6 @@ void process_backend::carry_out(plan& p) {
         }
     }
     for (const auto& seat : p.retire) seat->retire();
-    for (const auto& w : p.finished) w->finish();
     if (p.drained) dismiss_all(false);
     if (p.timer) set_timer();
     if (p.all_ended) {
@@ -203,7 +204,7 @@ void process_backend::launch_worker(worker_index index) {
     launch_request request;
     request.method = method_;
     request.name = (name().empty() ? std::string{"pool"} : name()) + "-" + std::to_string(number);
-    request.omp_threads = std::max(1U, cpu_count() / static_cast<unsigned>(seats_.size()));
+    request.omp_threads = omp_threads_;
     request.spin = worker_spin;
     seat_ptr seat;
     try {
@@ -230,9 +231,9 @@ void process_backend::launch_worker(worker_index index) {
     seat->watch();
 }
 
-void process_backend::send(const seat_ptr& seat, const chunk& c) {
+void process_backend::send(const seat_ptr& seat, const chunk& c, bool sender_listens) {
     try {
-        if (!seat->send(c, max_worker_memory_ != 0)) give_back(seat, c.id);
+        if (!seat->send(c, max_worker_memory_ != 0, sender_listens)) give_back(seat, c.id);
     } catch (...) {
         refuse(seat, c, std::current_exception());
     }
@@ -276,7 +277,7 @@ void process_backend::take_back(const seat_ptr& seat, std::uint64_t chunk_id, bo
         }
         if (!insist) return;
         // The worker runs it, is about to, or has replied. A worker that runs something later has replied: look again.
-        digest(seat, seat->listen(false));
+        digest(seat, seat->listen(worker_seat::afterwards::nothing));
         if (const auto now = seat->running(); now && now->id != chunk_id && seat->has_news()) continue;
         if (seat->revoke(chunk_id, false) != worker_seat::revocation::started) continue;
         loss what;
@@ -295,7 +296,7 @@ void process_backend::give_back(const seat_ptr& seat, std::uint64_t chunk_id) {
 
 /// Stops a worker together with what it runs; another takes its place at once.
 void process_backend::stop_seat(const seat_ptr& seat, loss what) {
-    digest(seat, seat->listen(false)); // what is done is done
+    digest(seat, seat->listen(worker_seat::afterwards::nothing)); // what is done is done
     if (what.chunk_id != 0) {
         const std::scoped_lock lock{mutex_};
         if (seats_[seat->index()] != seat || !dispatcher_.in_flight(seat->index(), what.chunk_id)) return;
@@ -338,7 +339,10 @@ void process_backend::digest(const seat_ptr& seat, worker_news news) {
         if (seats_[index] != seat && !seat->retired) return false;
         const auto now = steady::now();
         for (auto& c : news.done)
-            if (seats_[index] == seat) d.done(index, c.what.id, std::move(c.outcome), c.took, c.rss, now, out);
+            if (seats_[index] == seat) {
+                if (!c.what.of->many()) last_call_ns_.store(c.took.count(), std::memory_order_relaxed);
+                d.done(index, c.what.id, std::move(c.outcome), c.took, c.rss, now, out);
+            }
         if (news.handshake_now == handshake::state::ready) d.ready(index, now, out);
         return true;
     });
@@ -370,9 +374,11 @@ void process_backend::digest(const seat_ptr& seat, worker_news news) {
     }
 }
 
-void process_backend::on_bell(const seat_ptr& seat) {
+void process_backend::on_bell(const seat_ptr& seat) { hear_out(seat, worker_seat::afterwards::wait_for_bell); }
+
+void process_backend::hear_out(const seat_ptr& seat, worker_seat::afterwards then) {
     for (;;) {
-        auto news = seat->listen(true);
+        auto news = seat->listen(then);
         if (news.empty()) return;
         digest(seat, std::move(news));
     }
@@ -396,7 +402,7 @@ std::exception_ptr process_backend::lost_error(const seat_ptr& seat, const work&
 
 void process_backend::on_end(const seat_ptr& seat) {
     // What it said before it died counts.
-    for (auto news = seat->listen(false); !news.empty(); news = seat->listen(false)) {
+    for (auto news = seat->listen(worker_seat::afterwards::nothing); !news.empty(); news = seat->listen(worker_seat::afterwards::nothing)) {
         news.corrupt = false;
         const bool more = !news.done.empty() || news.handshake_now;
         digest(seat, std::move(news));
@@ -449,11 +455,14 @@ void process_backend::process_ended(const seat_ptr& seat) {
 void process_backend::submit(work& w) {
     if (!w.remote())
         throw std::logic_error{"coproc: this work can only run on threads (it was made for a dummy pool)"};
-    const bool accepted = decide([&](dispatcher& d, effects& out) {
-        if (!d.accepts()) return false;
-        d.submit(w, steady::now(), out);
-        return true;
-    });
+    const bool listens = w.submitter_waits() && !on_reactor_thread();
+    const bool accepted = decide(
+        [&](dispatcher& d, effects& out) {
+            if (!d.accepts()) return false;
+            d.submit(w, steady::now(), out);
+            return true;
+        },
+        listens ? &w : nullptr);
     if (!accepted) throw pool_closed_error{};
 }
 
@@ -480,9 +489,9 @@ void process_backend::help(work& w) noexcept {
         seat = seats_[static_cast<worker_index>(hint)];
     }
     if (!seat || !seat->was_ready()) return;
-    const auto budget = spin_ns_.load(std::memory_order_relaxed);
-    const auto until = os::monotonic_ns() + static_cast<std::uint64_t>(budget);
-    bool paid = false;
+    const bool short_calls = w.many() || last_call_ns_.load(std::memory_order_relaxed) < longest_spin_ns;
+    const auto until =
+        os::monotonic_ns() + static_cast<std::uint64_t>(short_calls ? longest_spin_ns : shortest_spin_ns);
     try {
         seat->disarm();
         do {
@@ -490,15 +499,12 @@ void process_backend::help(work& w) noexcept {
                 if (seat->has_news()) break;
                 os::pause();
             }
-            digest(seat, seat->listen(false));
-            paid = w.core().ready();
-        } while (!paid && os::monotonic_ns() < until);
-        on_bell(seat); // arms it again
+            digest(seat, seat->listen(worker_seat::afterwards::nothing));
+        } while (!w.core().ready() && os::monotonic_ns() < until);
+        hear_out(seat, worker_seat::afterwards::wait_for_what_is_due);
     } catch (const std::exception& e) {
         log(log_kind::other, e.what());
     }
-    spin_ns_.store(paid ? std::min(longest_spin_ns, budget * 2) : std::max(shortest_spin_ns, budget / 2),
-                   std::memory_order_relaxed);
 }
 
 void process_backend::close() {

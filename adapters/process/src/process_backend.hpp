@@ -8,6 +8,7 @@
 
 #include <coproc/detail/backend.hpp>
 #include <coproc/detail/dispatcher.hpp>
+#include <coproc/detail/patient_mutex.hpp>
 #include <src/worker_seat.hpp>
 
 #include <boost/asio/steady_timer.hpp>
@@ -47,19 +48,21 @@ public:
 private:
     /// The dispatcher's effects with the seats they concern, bound under the same lock as the decision.
     struct plan;
+    /// `listening`: the caller will listen to the worker that gets this, and be done before it does anything else.
     template <class Event>
-    bool decide(Event&& event);
+    bool decide(Event&& event, const work* listening = nullptr);
     void bind(plan& p);
-    void carry_out(plan& p);
+    void carry_out(plan& p, const work* listening);
     void launch_worker(worker_index index);
     void digest(const seat_ptr& seat, worker_news news);
+    void hear_out(const seat_ptr& seat, worker_seat::afterwards then);
     void take_back(const seat_ptr& seat, std::uint64_t chunk_id, bool insist);
     void give_back(const seat_ptr& seat, std::uint64_t chunk_id);
     void stop_seat(const seat_ptr& seat, loss what);
     void bury(const seat_ptr& seat, int exit_code, std::optional<running_call> running);
     template <class F>
     void once_digested(const seat_ptr& seat, F&& then);
-    void send(const seat_ptr& seat, const chunk& c);
+    void send(const seat_ptr& seat, const chunk& c, bool sender_listens);
     void refuse(const seat_ptr& seat, const chunk& c, std::exception_ptr error);
     void process_ended(const seat_ptr& seat);
     void dismiss_all(bool at_once);
@@ -70,10 +73,11 @@ private:
                                                 const std::string& why);
 
     const start_method method_;
+    const unsigned omp_threads_; // for each worker
     const job initializer_;
     const std::size_t max_worker_memory_;
 
-    mutable std::mutex mutex_;
+    mutable patient_mutex mutex_;
     dispatcher dispatcher_;
     effects effects_;                    // scratch, under mutex_
     std::vector<seat_ptr> seats_;        // by worker index; null while none is there
@@ -87,7 +91,7 @@ private:
 
     const boost::intrusive_ptr<result_state<void>> joined_;
     boost::asio::steady_timer timer_; // the reactor's
-    std::atomic<std::int64_t> spin_ns_{20'000};
+    std::atomic<std::int64_t> last_call_ns_{0}; // how long the last single call ran
 };
 
 } // namespace coproc::detail

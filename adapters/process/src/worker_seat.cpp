@@ -75,7 +75,7 @@ void worker_seat::teach() {
     learned_ = known;
 }
 
-bool worker_seat::send(const chunk& c, bool want_rss) {
+bool worker_seat::send(const chunk& c, bool want_rss, bool sender_listens) {
     const std::scoped_lock lock{mutex_};
     if (left_) return true;
     if (!unwanted_.empty() && std::erase(unwanted_, c.id) != 0) return false;
@@ -89,6 +89,13 @@ bool worker_seat::send(const chunk& c, bool want_rss) {
     preamble.size(s);
     w.size(c, s);
     auto& channel = process_->channel();
+    if (sender_listens && flights_.empty()) {
+        channel.disarm();
+        unheard_ = true;
+    } else if (unheard_ && !sender_listens) {
+        unheard_ = false;
+        if (channel.arm()) os::ring(process_->doorbell());
+    }
     writer& out = channel.begin(message_kind::call, c.id, flags, s.size());
     try {
         preamble.encode(out);
@@ -148,12 +155,12 @@ void worker_seat::retire() {
     });
 }
 
-worker_news worker_seat::listen(bool wait_for_bell) {
+worker_news worker_seat::listen(afterwards then) {
     worker_news news;
     const std::scoped_lock lock{mutex_};
     if (left_) return news;
     try {
-        hear_all(news, wait_for_bell);
+        hear_all(news, then);
     } catch (const std::exception&) { // whatever the worker wrote, it was not what a worker writes
         news.corrupt = true;
     }
@@ -164,7 +171,7 @@ worker_news worker_seat::listen(bool wait_for_bell) {
     return news;
 }
 
-void worker_seat::hear_all(worker_news& news, bool wait_for_bell) {
+void worker_seat::hear_all(worker_news& news, afterwards then) {
     auto& channel = process_->channel();
     for (;;) {
         while (incoming* message = channel.peek()) {
@@ -172,7 +179,13 @@ void worker_seat::hear_all(worker_news& news, bool wait_for_bell) {
             channel.pop();
             if (news.done.size() >= news_limit || news.handshake_now) return;
         }
-        if (!wait_for_bell || !channel.arm()) return;
+        if (then == afterwards::nothing) return;
+        unheard_ = then == afterwards::wait_for_what_is_due && flights_.empty();
+        if (unheard_) {
+            channel.disarm();
+            return;
+        }
+        if (!channel.arm()) return;
     }
 }
 

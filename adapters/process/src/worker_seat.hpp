@@ -7,6 +7,7 @@
 // backend's, and no user code but the codec runs under it.
 
 #include <coproc/detail/dispatcher.hpp>
+#include <coproc/detail/patient_mutex.hpp>
 #include <src/handshake.hpp>
 #include <src/worker_process.hpp>
 
@@ -58,8 +59,9 @@ public:
 
     // --- towards the worker ------------------------------------------------------------------------------------
     /// Puts the chunk on the channel. Throws what encoding threw; then nothing was sent. False: it has been revoked
-    /// for good meanwhile. Nothing happens when dead.
-    bool send(const chunk& c, bool want_rss);
+    /// for good meanwhile. Nothing happens when dead. `sender_listens`: the calling thread will wait for the reply by
+    /// itself and end that with wait_for_what_is_due, so the bell need not ring for it.
+    bool send(const chunk& c, bool want_rss, bool sender_listens);
     /// Wakes the worker if it sleeps.
     void flush() noexcept;
     enum class revocation {
@@ -72,8 +74,13 @@ public:
     void retire();
 
     // --- from the worker ---------------------------------------------------------------------------------------
-    /// Takes what is on the channel. `wait_for_bell`: arms the bell, so that what comes later is announced.
-    worker_news listen(bool wait_for_bell);
+    enum class afterwards {
+        nothing,
+        wait_for_bell,        ///< the bell is armed, so that what comes later is announced
+        wait_for_what_is_due, ///< the same, unless nothing is in flight: then the next send sees to it
+    };
+    /// Takes what is on the channel.
+    worker_news listen(afterwards then);
     /// The bell stays silent while a thread looks by itself.
     void disarm();
     [[nodiscard]] bool has_news();
@@ -101,7 +108,7 @@ private:
         message_token token;
     };
 
-    void hear_all(worker_news& news, bool wait_for_bell);
+    void hear_all(worker_news& news, afterwards then);
     void hear(incoming& message, worker_news& news);
     void wait_for_bell();
     void teach();
@@ -111,11 +118,12 @@ private:
     const std::unique_ptr<worker_process> process_;
     handshake handshake_;
 
-    std::mutex mutex_;
+    patient_mutex mutex_;
     std::deque<flight> flights_; // in the order they were sent
     std::deque<std::uint64_t> unwanted_; // revoked for good before they were sent
     std::uint64_t learned_ = 0;  // how much of the exception registry the worker knows
     bool left_ = false;
+    bool unheard_ = false; // the bell is not armed, and what is in flight has a thread that listens for it
     std::atomic<bool> ready_{false};
 
     // The reactor's.

@@ -194,6 +194,7 @@ private:
     std::uint64_t last_chunk_id_ = 0;
     std::uint64_t open_works_ = 0;
     std::uint64_t prefetched_ = 0; // chunks that wait at busy workers
+    int lowest_prefetched_ = 0;    // no priority among them is lower
     float call_ns_ = 0;            // moving average of single calls
     std::vector<worker_index> to_restart_; // could not be started; tried again at restart_check_
     time_point restart_check_ = time_point::max();
