@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include <coproc/detail/dispatcher.hpp>
+
 #include <coproc/error.hpp>
 
 #include <algorithm>
@@ -13,9 +14,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A chunk should take about this long: a hand-over costs a few microseconds, a tail of this length is not noticed.
+// A chunk should take about this long: a hand-over costs a few microseconds, a tail of this length
+// is not noticed.
 constexpr double chunk_target_ns = 1e6;
-// What may wait at a busy worker: one chunk of any known short duration, more only while together they are tiny.
+// What may wait at a busy worker: one chunk of any known short duration, more only while together
+// they are tiny.
 constexpr double prefetch_limit_ns = 2.5e6;
 constexpr double prefetch_deep_ns = 2e5;
 // Work that waits at a busy worker is worth taking back for an idle one from here on.
@@ -36,11 +39,13 @@ void effects::clear() noexcept {
     drained = false;
 }
 
-dispatcher::dispatcher(const dispatcher_limits& limits) : limits_{limits}, workers_(limits.workers) {}
+dispatcher::dispatcher(const dispatcher_limits& limits)
+    : limits_{limits}, workers_(limits.workers) {}
 
 void dispatcher::start(effects& out) {
     for (worker_index i = 0; i < workers_.size(); ++i) {
-        workers_[i].tasks_left = limits_.max_tasks_per_worker != 0 ? limits_.max_tasks_per_worker : unlimited;
+        workers_[i].tasks_left =
+            limits_.max_tasks_per_worker != 0 ? limits_.max_tasks_per_worker : unlimited;
         out.start.push_back(i);
     }
 }
@@ -61,14 +66,17 @@ void dispatcher::submit(work& w, time_point now, effects& out) {
     }
     if (w.settings_.queue_timeout.count() > 0) {
         const auto left = time_point::max() - now;
-        w.queue_deadline_ = w.settings_.queue_timeout < left ? now + w.settings_.queue_timeout : time_point::max();
+        w.queue_deadline_ =
+            w.settings_.queue_timeout < left ? now + w.settings_.queue_timeout : time_point::max();
     }
     wait_in_queue(w, false);
-    if (prefetched_ != 0 && lowest_prefetched_ < w.settings_.priority) recall_below(w.settings_.priority, out);
+    if (prefetched_ != 0 && lowest_prefetched_ < w.settings_.priority)
+        recall_below(w.settings_.priority, out);
     top_up(now, out);
 }
 
-void dispatcher::extend(work& w, std::uint64_t items, bool more_to_come, time_point now, effects& out) {
+void dispatcher::extend(work& w, std::uint64_t items, bool more_to_come, time_point now,
+                        effects& out) {
     if (w.settled_ || w.failed_) return;
     w.end_ += items;
     if (w.more_to_come_ && !more_to_come) {
@@ -108,18 +116,20 @@ void dispatcher::ready(worker_index index, time_point now, effects& out) {
     refill(index, now, out);
 }
 
-void dispatcher::start_failed(worker_index index, std::exception_ptr error, bool hopeless, time_point now,
-                              effects& out) {
+void dispatcher::start_failed(worker_index index, std::exception_ptr error, bool hopeless,
+                              time_point now, effects& out) {
     workers_[index].state = life::gone;
     if (drained_ || broken_) return;
     if (!first_start_error_) first_start_error_ = error;
     early_deaths_.push_back(now);
-    while (now - early_deaths_.front() > limits_.restart_window) early_deaths_.pop_front();
+    while (now - early_deaths_.front() > limits_.restart_window)
+        early_deaths_.pop_front();
     if (!hopeless && early_deaths_.size() <= limits_.restarts) {
         workers_[index].state = life::starting;
         out.start.push_back(index);
     } else if (!hopeless && any_alive()) {
-        to_restart_.push_back(index); // the others carry on; this one is tried again when the weather is better
+        to_restart_.push_back(
+            index); // the others carry on; this one is tried again when the weather is better
         restart_check_ = std::min(restart_check_, now + restart_delay);
     } else {
         break_down(first_start_error_, out);
@@ -127,7 +137,8 @@ void dispatcher::start_failed(worker_index index, std::exception_ptr error, bool
 }
 
 bool dispatcher::done(worker_index index, std::uint64_t chunk_id, chunk_outcome outcome,
-                      std::chrono::nanoseconds took, std::size_t rss, time_point now, effects& out) {
+                      std::chrono::nanoseconds took, std::size_t rss, time_point now,
+                      effects& out) {
     worker& wk = workers_[index];
     const auto at = find_flight(index, chunk_id);
     if (!at) return false;
@@ -153,7 +164,8 @@ bool dispatcher::done(worker_index index, std::uint64_t chunk_id, chunk_outcome 
     return wanted;
 }
 
-void dispatcher::returned(worker_index index, std::uint64_t chunk_id, time_point now, effects& out) {
+void dispatcher::returned(worker_index index, std::uint64_t chunk_id, time_point now,
+                          effects& out) {
     const auto at = find_flight(index, chunk_id);
     if (!at) return;
     const chunk c = remove_flight(index, *at, now).what;
@@ -205,15 +217,16 @@ void dispatcher::lost(worker_index index, const loss& what, time_point now, effe
     if (drained_ || broken_) {
         wk.state = life::gone;
     } else {
-        wk.tasks_left = limits_.max_tasks_per_worker != 0 ? limits_.max_tasks_per_worker : unlimited;
+        wk.tasks_left =
+            limits_.max_tasks_per_worker != 0 ? limits_.max_tasks_per_worker : unlimited;
         out.start.push_back(index);
     }
     top_up(now, out);
     check_drained(out);
 }
 
-void dispatcher::refused(worker_index index, std::uint64_t chunk_id, std::uint32_t item, std::exception_ptr error,
-                         time_point now, effects& out) {
+void dispatcher::refused(worker_index index, std::uint64_t chunk_id, std::uint32_t item,
+                         std::exception_ptr error, time_point now, effects& out) {
     const auto at = find_flight(index, chunk_id);
     if (!at) return;
     const chunk c = remove_flight(index, *at, now).what;
@@ -233,26 +246,31 @@ void dispatcher::refused(worker_index index, std::uint64_t chunk_id, std::uint32
 bool dispatcher::may_prefetch(const worker& to) const noexcept {
     if (to.inflight.size() > limits_.prefetch || !idle_.empty()) return false;
     const work& next = *queue_.front();
-    // One that must start in time, or is known to be long or not known at all, had better wait where anyone can take it.
+    // One that must start in time, or is known to be long or not known at all, had better wait
+    // where anyone can take it.
     if (next.queue_deadline_ != time_point::max()) return false;
-    const double more = expected(next, static_cast<std::uint32_t>(std::min<std::size_t>(chunk_size(next), to.tasks_left)));
+    const double more = expected(
+        next, static_cast<std::uint32_t>(std::min<std::size_t>(chunk_size(next), to.tasks_left)));
     if (more <= 0 || to.expected_ns > prefetch_limit_ns) return false;
-    return to.inflight.size() == 1 ? more <= prefetch_limit_ns : to.expected_ns + more <= prefetch_deep_ns;
+    return to.inflight.size() == 1 ? more <= prefetch_limit_ns
+                                   : to.expected_ns + more <= prefetch_deep_ns;
 }
 
-/// Hands a worker as much as it should have. True if that was something; it is idle, busy or on its way out after.
+/// Hands a worker as much as it should have. True if that was something; it is idle, busy or on its
+/// way out after.
 bool dispatcher::refill(worker_index index, time_point now, effects& out) {
     worker& wk = workers_[index];
     if (wk.state == life::starting || wk.state == life::gone) return false;
     bool some = false;
-    while (!wk.retiring && wk.tasks_left != 0 && !queue_.empty() && (wk.inflight.empty() || may_prefetch(wk))) {
+    while (!wk.retiring && wk.tasks_left != 0 && !queue_.empty() &&
+           (wk.inflight.empty() || may_prefetch(wk))) {
         assign(index, *queue_.front(), now, out);
         some = true;
     }
     if (!wk.inflight.empty()) {
         wk.state = life::busy;
-        if (limits_.prefetch != 0 && !wk.hungry && !wk.retiring && wk.expected_ns <= prefetch_deep_ns &&
-            wk.inflight.size() <= limits_.prefetch) {
+        if (limits_.prefetch != 0 && !wk.hungry && !wk.retiring &&
+            wk.expected_ns <= prefetch_deep_ns && wk.inflight.size() <= limits_.prefetch) {
             wk.hungry = true;
             hungry_.push_back(index);
         }
@@ -297,7 +315,8 @@ void dispatcher::top_up(time_point now, effects& out) {
         const bool had_room = wk.hungry && wk.state == life::busy && !wk.inflight.empty();
         if (had_room && may_prefetch(wk)) {
             assign(index, *queue_.front(), now, out);
-            if (wk.expected_ns <= prefetch_deep_ns && wk.inflight.size() <= limits_.prefetch) continue;
+            if (wk.expected_ns <= prefetch_deep_ns && wk.inflight.size() <= limits_.prefetch)
+                continue;
         } else if (had_room) {
             break; // what is first in the queue is not to be stacked; nor would it be elsewhere
         }
@@ -306,15 +325,16 @@ void dispatcher::top_up(time_point now, effects& out) {
     }
 }
 
-/// Somebody is idle while chunks wait at busy workers: take them back, at once if that is surely worth it, otherwise
-/// after a moment in which they will mostly have run.
+/// Somebody is idle while chunks wait at busy workers: take them back, at once if that is surely
+/// worth it, otherwise after a moment in which they will mostly have run.
 void dispatcher::steal_for_idle(time_point now, effects& out, bool at_once) {
     auto wanted = idle_.size();
     bool left = false;
     for (worker_index i = 0; i < workers_.size() && wanted != 0; ++i) {
         const worker& wk = workers_[i];
         if (wk.inflight.size() < 2) continue;
-        const double waiting_ns = wk.expected_ns - static_cast<double>(wk.inflight.front().expected_ns);
+        const double waiting_ns =
+            wk.expected_ns - static_cast<double>(wk.inflight.front().expected_ns);
         if (!at_once && waiting_ns < steal_worth_ns && wk.expected_ns < prefetch_limit_ns) {
             left = true;
             continue;
@@ -338,12 +358,15 @@ void dispatcher::recall_below(int priority, effects& out) {
 std::size_t dispatcher::chunk_size(const work& w) const noexcept {
     if (!w.many()) return 1;
     const auto waiting = w.waiting_items();
-    if (w.settings_.chunk_size != 0) return std::min<std::uint64_t>(w.settings_.chunk_size, waiting);
+    if (w.settings_.chunk_size != 0)
+        return std::min<std::uint64_t>(w.settings_.chunk_size, waiting);
     if (w.item_ns_ <= 0) return 1; // start small, measure
     const double by_time = chunk_target_ns / static_cast<double>(w.item_ns_);
-    // Towards the end the chunks shrink, so that all workers end together (guided self-scheduling, Polychronopoulos
-    // and Kuck 1987). A stream has no end in sight; its window is shared out in the same way.
-    const double by_share = std::ceil(static_cast<double>(waiting) / (2.0 * static_cast<double>(limits_.workers)));
+    // Towards the end the chunks shrink, so that all workers end together (guided self-scheduling,
+    // Polychronopoulos and Kuck 1987). A stream has no end in sight; its window is shared out in
+    // the same way.
+    const double by_share =
+        std::ceil(static_cast<double>(waiting) / (2.0 * static_cast<double>(limits_.workers)));
     return static_cast<std::size_t>(std::clamp(std::min(by_time, by_share), 1.0, 1e6));
 }
 
@@ -354,14 +377,16 @@ float dispatcher::expected(const work& w, std::uint32_t count) const noexcept {
 void dispatcher::measure(work& w, std::uint32_t items, std::chrono::nanoseconds took) noexcept {
     const float ns = std::max(1.0F, static_cast<float>(took.count()) / static_cast<float>(items));
     float& average = w.many() ? w.item_ns_ : call_ns_;
-    // Longer than thought is believed at once: the next chunk must not be far too long. Shorter, little by little.
+    // Longer than thought is believed at once: the next chunk must not be far too long. Shorter,
+    // little by little.
     average = average <= 0 || ns > 4 * average ? ns : average + 0.25F * (ns - average);
 }
 
 chunk dispatcher::take(work& w, std::size_t at_most) {
     chunk c;
     c.of = &w;
-    const auto wanted = static_cast<std::uint32_t>(std::max<std::size_t>(1, std::min(chunk_size(w), at_most)));
+    const auto wanted =
+        static_cast<std::uint32_t>(std::max<std::size_t>(1, std::min(chunk_size(w), at_most)));
     if (w.returned_ && !w.returned_->empty()) {
         auto& back = w.returned_->back();
         c.first = back.first;
@@ -379,7 +404,8 @@ chunk dispatcher::take(work& w, std::size_t at_most) {
     return c;
 }
 
-void dispatcher::give_back(const chunk& c, std::uint32_t from, std::uint32_t count, std::uint32_t attempt) {
+void dispatcher::give_back(const chunk& c, std::uint32_t from, std::uint32_t count,
+                           std::uint32_t attempt) {
     work& w = *c.of;
     const auto first = c.first + from;
     if (w.settled_ || first >= w.end_) return; // dropped meanwhile
@@ -392,7 +418,8 @@ void dispatcher::give_back(const chunk& c, std::uint32_t from, std::uint32_t cou
 std::uint64_t dispatcher::first_waiting(const work& w) noexcept {
     auto first = w.next_;
     if (w.returned_)
-        for (const auto& r : *w.returned_) first = std::min(first, r.first);
+        for (const auto& r : *w.returned_)
+            first = std::min(first, r.first);
     return first;
 }
 
@@ -411,18 +438,26 @@ void dispatcher::leave_queue(work& w) noexcept {
 
 // --- ends of works ------------------------------------------------------------------------------------------------
 
-void dispatcher::fail_item(work& w, std::uint64_t index, std::exception_ptr error, failure_kind kind) {
+void dispatcher::fail_item(work& w, std::uint64_t index, std::exception_ptr error,
+                           failure_kind kind) {
     switch (kind) {
-    case failure_kind::failed: ++counts_.failed; break;
-    case failure_kind::timed_out: ++counts_.timed_out; break;
-    case failure_kind::cancelled: ++counts_.cancelled; break;
+    case failure_kind::failed:
+        ++counts_.failed;
+        break;
+    case failure_kind::timed_out:
+        ++counts_.timed_out;
+        break;
+    case failure_kind::cancelled:
+        ++counts_.cancelled;
+        break;
     }
     w.failed_ = true;
     w.fail(index, std::move(error));
     drop_waiting(w, index);
 }
 
-/// Items from `from` on that have not been handed out never will be; those before it may still fail first.
+/// Items from `from` on that have not been handed out never will be; those before it may still fail
+/// first.
 void dispatcher::drop_waiting(work& w, std::uint64_t from) noexcept {
     w.end_ = std::min(w.end_, from);
     w.next_ = std::min(w.next_, w.end_);
@@ -455,18 +490,22 @@ void dispatcher::settle(work& w, effects& out) {
 
 // --- flights ------------------------------------------------------------------------------------------------------
 
-std::optional<std::size_t> dispatcher::find_flight(worker_index index, std::uint64_t chunk_id) const noexcept {
+std::optional<std::size_t> dispatcher::find_flight(worker_index index,
+                                                   std::uint64_t chunk_id) const noexcept {
     const auto& flights = workers_[index].inflight;
     for (std::size_t i = 0; i < flights.size(); ++i)
         if (flights[i].what.id == chunk_id) return i;
     return {};
 }
 
-dispatcher::flight dispatcher::remove_flight(worker_index index, std::size_t position, time_point now) {
+dispatcher::flight dispatcher::remove_flight(worker_index index, std::size_t position,
+                                             time_point now) {
     worker& wk = workers_[index];
     flight f = std::move(wk.inflight[position]);
     wk.inflight.erase(wk.inflight.begin() + static_cast<std::ptrdiff_t>(position));
-    wk.expected_ns = wk.inflight.empty() ? 0 : std::max(0.0, wk.expected_ns - static_cast<double>(f.expected_ns));
+    wk.expected_ns = wk.inflight.empty()
+                         ? 0
+                         : std::max(0.0, wk.expected_ns - static_cast<double>(f.expected_ns));
     if (!wk.inflight.empty()) --prefetched_;
     if (position == 0) watch_front(index, now);
     return f;
@@ -474,7 +513,8 @@ dispatcher::flight dispatcher::remove_flight(worker_index index, std::size_t pos
 
 const chunk* dispatcher::in_flight(worker_index index, std::uint64_t chunk_id) const noexcept {
     const auto at = find_flight(index, chunk_id);
-    return at && workers_[index].inflight[*at].what.of ? &workers_[index].inflight[*at].what : nullptr;
+    return at && workers_[index].inflight[*at].what.of ? &workers_[index].inflight[*at].what
+                                                       : nullptr;
 }
 
 const chunk* dispatcher::running(worker_index index) const noexcept {
@@ -494,7 +534,9 @@ void dispatcher::set_deadline(worker_index index, time_point at) {
 void dispatcher::watch_front(worker_index index, time_point now) {
     const auto* c = running(index);
     const auto timeout = c != nullptr ? c->of->settings_.timeout : 0ns;
-    set_deadline(index, timeout.count() > 0 && timeout < time_point::max() - now ? now + timeout : time_point::max());
+    set_deadline(index, timeout.count() > 0 && timeout < time_point::max() - now
+                            ? now + timeout
+                            : time_point::max());
 }
 
 void dispatcher::leave_idle(worker_index index) noexcept {
@@ -510,13 +552,15 @@ void dispatcher::leave_idle(worker_index index) noexcept {
 void dispatcher::replace(worker_index index, effects& out) {
     leave_idle(index);
     workers_[index] = worker{};
-    workers_[index].tasks_left = limits_.max_tasks_per_worker != 0 ? limits_.max_tasks_per_worker : unlimited;
+    workers_[index].tasks_left =
+        limits_.max_tasks_per_worker != 0 ? limits_.max_tasks_per_worker : unlimited;
     out.retire.push_back(index);
     out.start.push_back(index);
 }
 
 bool dispatcher::any_alive() const noexcept {
-    return std::ranges::any_of(workers_, [](const worker& w) { return w.state == life::idle || w.state == life::busy; });
+    return std::ranges::any_of(
+        workers_, [](const worker& w) { return w.state == life::idle || w.state == life::busy; });
 }
 
 bool dispatcher::busy() const noexcept {
@@ -540,7 +584,8 @@ void dispatcher::expire(time_point now, effects& out) {
         where.index = w->many() ? index : 0;
         where.label = w->settings_.label_text();
         fail_item(*w, index,
-                  std::make_exception_ptr(failed<timeout_error>{timeout_error{timeout_kind::queued}, std::move(where)}),
+                  std::make_exception_ptr(
+                      failed<timeout_error>{timeout_error{timeout_kind::queued}, std::move(where)}),
                   failure_kind::timed_out);
         leave_queue(*w);
         settle_if_done(*w, out);
@@ -565,7 +610,8 @@ std::optional<effects::target> dispatcher::overdue(time_point now) const noexcep
     return effects::target{index, workers_[index].inflight.front().what.id};
 }
 
-bool dispatcher::check_overdue(worker_index index, std::optional<time_point> began, time_point now) {
+bool dispatcher::check_overdue(worker_index index, std::optional<time_point> began,
+                               time_point now) {
     const auto* c = running(index);
     if (c == nullptr) {
         set_deadline(index, time_point::max());
@@ -592,7 +638,8 @@ void dispatcher::check_drained(effects& out) {
     restart_check_ = steal_check_ = time_point::max();
 }
 
-void dispatcher::fail_everything(const std::exception_ptr& error, failure_kind kind, bool also_running, effects& out) {
+void dispatcher::fail_everything(const std::exception_ptr& error, failure_kind kind,
+                                 bool also_running, effects& out) {
     while (work* w = queue_.front()) {
         const work_ptr alive{w};
         if (also_running) {

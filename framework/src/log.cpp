@@ -1,9 +1,10 @@
 // SPDX-FileCopyrightText: 2026 The coproc authors
 // SPDX-License-Identifier: BSL-1.0
 
+#include <coproc/log.hpp>
+
 #include <coproc/detail/callback_executor.hpp>
 #include <coproc/error.hpp>
-#include <coproc/log.hpp>
 
 #include <cstdio>
 #include <memory>
@@ -25,7 +26,8 @@ log_state& state() {
     return *s;
 }
 
-/// A worker that was replaced shows in the result of its task; only a handler of one's own hears of it besides.
+/// A worker that was replaced shows in the result of its task; only a handler of one's own hears of
+/// it besides.
 void write_to_stderr(log_kind kind, std::string_view message) noexcept {
     if (kind == log_kind::worker_restarted) return;
     std::fprintf(stderr, "coproc: %.*s\n", static_cast<int>(message.size()), message.data());
@@ -58,7 +60,8 @@ void detail::log(log_kind kind, std::string_view message) noexcept {
 
 void detail::log_callback_exception() noexcept {
     try {
-        log(log_kind::callback_error, "a callback threw:\n" + format_exception(std::current_exception()));
+        log(log_kind::callback_error,
+            "a callback threw:\n" + format_exception(std::current_exception()));
     } catch (...) {
         log(log_kind::callback_error, "a callback threw");
     }

@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The coproc authors
 // SPDX-License-Identifier: BSL-1.0
 
-#include <coproc/detail/callback_executor.hpp>
 #include <coproc/detail/result_core.hpp>
+
+#include <coproc/detail/callback_executor.hpp>
 #include <coproc/log.hpp>
 
 #include <condition_variable>
@@ -19,14 +20,15 @@ public:
 
 } // namespace
 
-/// One per result, made when a thread really sleeps on it and kept: a get that times out again and again must not
-/// grow the list.
+/// One per result, made when a thread really sleeps on it and kept: a get that times out again and
+/// again must not grow the list.
 struct result_core::sleeper final : continuation {
     std::mutex mutex;
     std::condition_variable woken;
     bool done = false;
 
-    // The notification happens under the lock: the sleeping thread may drop the result as soon as it has seen `done`.
+    // The notification happens under the lock: the sleeping thread may drop the result as soon as
+    // it has seen `done`.
     void resume() noexcept override {
         const std::scoped_lock lock{mutex};
         done = true;
@@ -50,7 +52,8 @@ continuation* result_core::closed_list() noexcept {
 
 result_core::~result_core() {
     if (error_ && !observed())
-        log(log_kind::unobserved_error, "a task failed and nobody looked at its result:\n" + format_exception(error_));
+        log(log_kind::unobserved_error,
+            "a task failed and nobody looked at its result:\n" + format_exception(error_));
     delete sleeper_.load(std::memory_order_relaxed);
     delete progress_.load(std::memory_order_relaxed);
 }
@@ -60,14 +63,16 @@ bool result_core::attach(continuation& c) noexcept {
     do {
         if (head == closed_list()) return false;
         c.next_ = head;
-    } while (!waiting_.compare_exchange_weak(head, &c, std::memory_order_acq_rel, std::memory_order_acquire));
+    } while (!waiting_.compare_exchange_weak(head, &c, std::memory_order_acq_rel,
+                                             std::memory_order_acquire));
     return true;
 }
 
 void result_core::complete() noexcept {
     const core_ptr alive{this}; // a continuation may drop the last handle
     auto* list = waiting_.exchange(closed_list(), std::memory_order_acq_rel);
-    continuation* in_order = nullptr; // the list is last in, first out; callbacks run in the order they were attached
+    continuation* in_order =
+        nullptr; // the list is last in, first out; callbacks run in the order they were attached
     while (list != nullptr) {
         auto* next = list->next_;
         list->next_ = in_order;
@@ -128,7 +133,8 @@ void result_core::report_progress(std::uint64_t done, std::uint64_t total) noexc
         const std::scoped_lock lock{sink->mutex};
         sink->done = done;
         sink->total = total;
-        if (std::exchange(sink->posted, true)) return; // a callback that is behind sees the newest figures
+        if (std::exchange(sink->posted, true))
+            return; // a callback that is behind sees the newest figures
     }
     post_callback(callback_executor(), [self = core_ptr{this}, sink] {
         progress_callback callback;

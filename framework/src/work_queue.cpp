@@ -53,13 +53,15 @@ void work_queue::remove(work& w) noexcept {
 }
 
 void work_queue::clear() noexcept {
-    while (work* w = front()) remove(*w);
+    while (work* w = front())
+        remove(*w);
 }
 
 std::uint64_t work_queue::waiting_items() const noexcept {
     std::uint64_t n = 0;
     for (const auto& l : levels_)
-        for (const work* w = l.first; w != nullptr; w = w->following_) n += w->waiting_items();
+        for (const work* w = l.first; w != nullptr; w = w->following_)
+            n += w->waiting_items();
     return n;
 }
 

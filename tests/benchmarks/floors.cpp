@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <climits>
+#include <csignal>
 #include <cstdlib>
 #include <linux/futex.h>
 #include <new>
@@ -196,6 +197,24 @@ void bare_child(const measure::arguments& arguments, const char* self) {
                     measure::median_of(arguments.count(50), spawn) / 1e6, "ms");
 }
 
+void death(const measure::arguments& arguments) {
+    const auto kill_and_reap = [] {
+        const pid_t pid = ::fork();
+        if (pid < 0) std::abort();
+        if (pid == 0)
+            for (;;)
+                ::pause();
+        std::this_thread::sleep_for(std::chrono::milliseconds{5});
+        return measure::timed([&] {
+            ::kill(pid, SIGKILL);
+            int status = 0;
+            ::waitpid(pid, &status, 0);
+        });
+    };
+    measure::report("floor.kill_and_reap",
+                    measure::median_of(arguments.count(50), kill_and_reap) / 1e6, "ms");
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -208,5 +227,6 @@ int main(int argc, char** argv) {
         sleeping(arguments, "floor.futex_after_10ms", std::chrono::milliseconds{10}, 150);
     if (arguments.wants("floor.eventfd_to_epoll")) to_epoll(arguments);
     if (arguments.wants("floor.memcpy")) copying(arguments);
+    if (arguments.wants("floor.kill_and_reap")) death(arguments);
     if (arguments.wants("floor.posix_spawn")) bare_child(arguments, argv[0]);
 }

@@ -37,6 +37,7 @@ double first_result(coproc::start_method method) {
 
 /// In pages of the usual size: huge ones would hide what they cost a fork.
 void touch(std::size_t bytes) {
+    if (bytes == 0) return;
     void* at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (at == MAP_FAILED) std::abort();
     ::madvise(at, bytes, MADV_NOHUGEPAGE);

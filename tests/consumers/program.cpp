@@ -27,8 +27,7 @@ int main(int argc, char** argv) {
     coproc::pool pool{2};
     asio::io_context context;
     asio::co_spawn(context, squares(pool), [](std::exception_ptr error) {
-        if (error)
-            std::rethrow_exception(error);
+        if (error) std::rethrow_exception(error);
     });
     context.run();
 }

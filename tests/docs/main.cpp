@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
     for (const auto& each : programs)
         if (each.name == wanted) return each.main(argc, argv), 0;
     std::cerr << "usage: test_docs PROGRAM, one of\n";
-    for (const auto& each : programs) std::cerr << "  " << each.name << '\n';
+    for (const auto& each : programs)
+        std::cerr << "  " << each.name << '\n';
     return 2;
 }

@@ -8,7 +8,8 @@
 
 namespace coproc::detail::os {
 
-/// Nanoseconds of CLOCK_MONOTONIC: the same clock in every process, and std::chrono::steady_clock's.
+/// Nanoseconds of CLOCK_MONOTONIC: the same clock in every process, and
+/// std::chrono::steady_clock's.
 inline std::uint64_t monotonic_ns() noexcept {
     timespec now{};
     ::clock_gettime(CLOCK_MONOTONIC, &now);
@@ -16,10 +17,12 @@ inline std::uint64_t monotonic_ns() noexcept {
            static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-/// The same as a point of steady_clock, which is CLOCK_MONOTONIC with both standard libraries of Linux.
+/// The same as a point of steady_clock, which is CLOCK_MONOTONIC with both standard libraries of
+/// Linux.
 inline std::chrono::steady_clock::time_point to_steady(std::uint64_t ns) noexcept {
-    return std::chrono::steady_clock::time_point{std::chrono::duration_cast<
-        std::chrono::steady_clock::duration>(std::chrono::nanoseconds{static_cast<std::int64_t>(ns)})};
+    return std::chrono::steady_clock::time_point{
+        std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+            std::chrono::nanoseconds{static_cast<std::int64_t>(ns)})};
 }
 
 /// A duration as the system takes it; negative ones become zero.

@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The coproc authors
 // SPDX-License-Identifier: BSL-1.0
 
-#include <os/clock.hpp>
 #include <os/futex.hpp>
+
+#include <os/clock.hpp>
 
 #include <cerrno>
 #include <linux/futex.h>
@@ -15,8 +16,8 @@ bool futex_wait(const futex_word& word, std::uint32_t expected,
                 std::optional<std::chrono::nanoseconds> timeout) noexcept {
     timespec limit{};
     if (timeout) limit = to_timespec(*timeout);
-    const long result = ::syscall(SYS_futex, &word, FUTEX_WAIT, expected,
-                                  timeout ? &limit : nullptr, nullptr, 0);
+    const long result =
+        ::syscall(SYS_futex, &word, FUTEX_WAIT, expected, timeout ? &limit : nullptr, nullptr, 0);
     return result == 0 || errno != ETIMEDOUT;
 }
 

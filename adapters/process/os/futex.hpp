@@ -15,8 +15,8 @@ namespace coproc::detail::os {
 using futex_word = std::atomic<std::uint32_t>;
 static_assert(futex_word::is_always_lock_free && sizeof(futex_word) == 4);
 
-/// Sleeps while the word has the expected value, at most until the timeout. May wake up for no reason.
-/// False: the time is up.
+/// Sleeps while the word has the expected value, at most until the timeout. May wake up for no
+/// reason. False: the time is up.
 bool futex_wait(const futex_word& word, std::uint32_t expected,
                 std::optional<std::chrono::nanoseconds> timeout = {}) noexcept;
 

@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The coproc authors
 // SPDX-License-Identifier: BSL-1.0
 
-#include <coproc/cpu_count.hpp>
 #include <os/limits.hpp>
+
+#include <coproc/cpu_count.hpp>
 #include <os/memfd.hpp>
 
 #include <algorithm>
@@ -20,7 +21,8 @@ namespace coproc::detail::os {
 namespace {
 
 unsigned cpus_by_affinity() {
-    for (int cpus = 1024; cpus <= 1024 * 1024; cpus *= 4) { // the kernel refuses a set smaller than its own
+    for (int cpus = 1024; cpus <= 1024 * 1024;
+         cpus *= 4) { // the kernel refuses a set smaller than its own
         cpu_set_t* const set = CPU_ALLOC(static_cast<std::size_t>(cpus));
         if (set == nullptr) break;
         const std::size_t size = CPU_ALLOC_SIZE(static_cast<std::size_t>(cpus));
@@ -54,9 +56,11 @@ std::optional<double> quota_v1(const std::string& directory) {
 
 /// The smallest quota from the process's group up to the root: each of them holds.
 template <class Quota>
-void cap(std::optional<double>& cpus, const std::string& mount, std::string path, Quota&& quota_of) {
+void cap(std::optional<double>& cpus, const std::string& mount, std::string path,
+         Quota&& quota_of) {
     for (;;) {
-        if (const auto quota = quota_of(mount + path); quota && (!cpus || *quota < *cpus)) cpus = quota;
+        if (const auto quota = quota_of(mount + path); quota && (!cpus || *quota < *cpus))
+            cpus = quota;
         if (path.empty() || path == "/") return;
         path.resize(path.rfind('/') == std::string::npos ? 0 : path.rfind('/'));
     }

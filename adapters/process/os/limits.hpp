@@ -7,8 +7,8 @@
 
 namespace coproc::detail::os {
 
-/// How many CPUs this process may really use: the affinity mask, capped by the quota of its cgroup (v1 or v2),
-/// rounded up; at least 1.
+/// How many CPUs this process may really use: the affinity mask, capped by the quota of its cgroup
+/// (v1 or v2), rounded up; at least 1.
 unsigned cpu_count();
 
 /// Resident memory in bytes; 0 when the process is gone. pid 0: the calling process.

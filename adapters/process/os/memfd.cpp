@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include <os/memfd.hpp>
+
 #include <os/system_call.hpp>
 
 #include <fcntl.h>
@@ -11,8 +12,10 @@
 namespace coproc::detail::os {
 
 unique_fd make_memfd(const char* name, std::uint64_t size) {
-    unique_fd fd{check(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING), "create shared memory")};
-    check(retry([&] { return ::ftruncate(fd.get(), static_cast<off_t>(size)); }), "size shared memory");
+    unique_fd fd{
+        check(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING), "create shared memory")};
+    check(retry([&] { return ::ftruncate(fd.get(), static_cast<off_t>(size)); }),
+          "size shared memory");
     check(::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL),
           "seal shared memory");
     return fd;
@@ -20,8 +23,9 @@ unique_fd make_memfd(const char* name, std::uint64_t size) {
 
 std::uint64_t sealed_size(int memfd) {
     const int seals = check(::fcntl(memfd, F_GET_SEALS), "examine shared memory");
-    if ((seals & F_SEAL_SHRINK) == 0) throw_system_error("use shared memory that could shrink", EPERM);
-    struct stat status {};
+    if ((seals & F_SEAL_SHRINK) == 0)
+        throw_system_error("use shared memory that could shrink", EPERM);
+    struct stat status{};
     check(::fstat(memfd, &status), "examine shared memory");
     return static_cast<std::uint64_t>(status.st_size);
 }

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Anonymous memory that can be handed to another process. It has no name anywhere, so it cannot be left behind.
+// Anonymous memory that can be handed to another process. It has no name anywhere, so it cannot be
+// left behind.
 
 #include <os/unique_fd.hpp>
 
@@ -13,11 +14,13 @@
 
 namespace coproc::detail::os {
 
-/// A memory file of a fixed size. Pages cost memory only once they are touched, so the size may be generous. It is
-/// sealed against shrinking and growing: whoever else has it cannot make an access here fail with SIGBUS.
+/// A memory file of a fixed size. Pages cost memory only once they are touched, so the size may be
+/// generous. It is sealed against shrinking and growing: whoever else has it cannot make an access
+/// here fail with SIGBUS.
 unique_fd make_memfd(const char* name, std::uint64_t size);
 
-/// The size of a memory file that came from elsewhere; throws unless it is sealed against shrinking.
+/// The size of a memory file that came from elsewhere; throws unless it is sealed against
+/// shrinking.
 std::uint64_t sealed_size(int memfd);
 
 /// Gives pages back to the system; they read as zeros afterwards.

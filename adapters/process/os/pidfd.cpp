@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The coproc authors
 // SPDX-License-Identifier: BSL-1.0
 
-#include <os/clock.hpp>
 #include <os/pidfd.hpp>
+
+#include <os/clock.hpp>
 #include <os/system_call.hpp>
 
 #include <atomic>
@@ -24,7 +25,8 @@ long pidfd_send(int pidfd, int signal, unsigned flags) noexcept {
 } // namespace
 
 unique_fd open_pidfd(pid_t pid) {
-    return unique_fd{static_cast<int>(check(::syscall(SYS_pidfd_open, pid, 0), "open a process descriptor"))};
+    return unique_fd{
+        static_cast<int>(check(::syscall(SYS_pidfd_open, pid, 0), "open a process descriptor"))};
 }
 
 bool has_ended(int pidfd) noexcept { return wait_until_ended(pidfd, std::chrono::nanoseconds{0}); }
@@ -47,7 +49,8 @@ std::optional<reaped> try_reap(int pidfd, bool keep) noexcept {
     siginfo_t info{};
     const int flags = WEXITED | WNOHANG | (keep ? WNOWAIT : 0);
     const int result = retry([&]() noexcept {
-        return ::waitid(static_cast<idtype_t>(3) /* P_PIDFD */, static_cast<id_t>(pidfd), &info, flags);
+        return ::waitid(static_cast<idtype_t>(3) /* P_PIDFD */, static_cast<id_t>(pidfd), &info,
+                        flags);
     });
     if (result != 0) {
         if (has_ended(pidfd)) return reaped{false, 0};
@@ -78,7 +81,8 @@ int own_pidfd() {
     unique_fd fd = open_pidfd(static_cast<pid_t>(self));
     const auto wanted = self << 32 | static_cast<std::uint64_t>(fd.get());
     if (!cached.compare_exchange_strong(present, wanted, std::memory_order_acq_rel))
-        return static_cast<int>(present & 0xffff'ffffu); // another thread of this process was faster
+        return static_cast<int>(present &
+                                0xffff'ffffu); // another thread of this process was faster
     if (present != 0) ::close(static_cast<int>(present & 0xffff'ffffu)); // inherited by fork
     return fd.release();
 }

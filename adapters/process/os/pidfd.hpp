@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A process by descriptor: readable once it has ended, and never another process of the same number.
+// A process by descriptor: readable once it has ended, and never another process of the same
+// number.
 
 #include <os/unique_fd.hpp>
 
@@ -20,11 +21,13 @@ bool wait_until_ended(int pidfd, std::optional<std::chrono::nanoseconds> timeout
 
 /// How a child ended, as Python tells it: its exit code, or minus the signal's number.
 struct reaped {
-    bool ours = true; ///< false: somebody else reaped it (SIGCHLD ignored, a stray wait()), so the code is not known
+    bool ours = true; ///< false: somebody else reaped it (SIGCHLD ignored, a stray wait()), so the
+                      ///< code is not known
     int exit_code = 0;
 };
 
-/// Takes a child's exit code if it has ended; never waits. `keep`: leaves the zombie (and with it the pid) in place.
+/// Takes a child's exit code if it has ended; never waits. `keep`: leaves the zombie (and with it
+/// the pid) in place.
 std::optional<reaped> try_reap(int pidfd, bool keep = false) noexcept;
 
 /// Waits for a child that is about to end.
@@ -32,7 +35,8 @@ void reap_now(pid_t pid) noexcept;
 
 /// False: the process is gone.
 bool send_signal(int pidfd, int signal) noexcept;
-/// To every process of the group that `pidfd` leads, whose number is `pid`. Does nothing when the leader is gone.
+/// To every process of the group that `pidfd` leads, whose number is `pid`. Does nothing when the
+/// leader is gone.
 void send_signal_to_group(int pidfd, pid_t pid, int signal) noexcept;
 
 /// A descriptor of the calling process itself; it follows a fork.

@@ -13,7 +13,7 @@ void __hwasan_init() __attribute__((weak));
 namespace coproc::detail::os {
 
 void reset_signal_handlers() noexcept {
-    struct sigaction standard {};
+    struct sigaction standard{};
     standard.sa_handler = SIG_DFL;
     for (int signal = 1; signal <= SIGRTMAX; ++signal) {
         if (signal == SIGKILL || signal == SIGSTOP) continue;

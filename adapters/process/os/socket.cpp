@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include <os/socket.hpp>
+
 #include <os/system_call.hpp>
 
 #include <cstring>

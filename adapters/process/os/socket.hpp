@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A pair of connected SOCK_SEQPACKET sockets: message boundaries, an end of file when the peer is gone, and
-// descriptors can be sent along.
+// A pair of connected SOCK_SEQPACKET sockets: message boundaries, an end of file when the peer is
+// gone, and descriptors can be sent along.
 
 #include <os/unique_fd.hpp>
 
@@ -21,13 +21,14 @@ inline constexpr std::size_t max_descriptors = 250;
 
 enum class blocking : bool { no, yes };
 
-/// Sends one message. False: the peer is gone. Throws std::system_error on anything else, also when it would block.
-bool send_message(int socket, std::span<const std::byte> bytes, std::span<const int> descriptors = {},
-                  blocking mode = blocking::no);
+/// Sends one message. False: the peer is gone. Throws std::system_error on anything else, also when
+/// it would block.
+bool send_message(int socket, std::span<const std::byte> bytes,
+                  std::span<const int> descriptors = {}, blocking mode = blocking::no);
 
 struct received {
     enum class status { message, nothing, end } what = status::nothing;
-    std::size_t size = 0;                     ///< bytes of the message (what did not fit is dropped)
+    std::size_t size = 0; ///< bytes of the message (what did not fit is dropped)
     std::vector<unique_fd> descriptors = {};
 };
 

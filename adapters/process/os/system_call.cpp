@@ -6,7 +6,8 @@
 namespace coproc::detail::os {
 
 void throw_system_error(const char* attempted, int error) {
-    throw std::system_error{error, std::system_category(), std::string{"coproc: cannot "} + attempted};
+    throw std::system_error{error, std::system_category(),
+                            std::string{"coproc: cannot "} + attempted};
 }
 
 } // namespace coproc::detail::os

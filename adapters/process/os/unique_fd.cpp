@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The coproc authors
 // SPDX-License-Identifier: BSL-1.0
 
-#include <os/system_call.hpp>
 #include <os/unique_fd.hpp>
+
+#include <os/system_call.hpp>
 
 #include <fcntl.h>
 

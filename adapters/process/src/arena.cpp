@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The coproc authors
 // SPDX-License-Identifier: BSL-1.0
 
-#include <os/system_call.hpp>
 #include <src/arena.hpp>
+
+#include <os/system_call.hpp>
 
 #include <algorithm>
 #include <iterator>
@@ -12,7 +13,9 @@ namespace {
 
 constexpr std::uint64_t first_mapping = 2u << 20;
 
-std::uint64_t round_up(std::uint64_t n, std::uint64_t unit) noexcept { return (n + unit - 1) / unit * unit; }
+std::uint64_t round_up(std::uint64_t n, std::uint64_t unit) noexcept {
+    return (n + unit - 1) / unit * unit;
+}
 
 /// Mappings double, so that they are moved seldom.
 void extend(os::mapping& mapping, int memfd, std::uint64_t base, std::uint64_t limit,
@@ -36,13 +39,16 @@ arena_block arena::allocate(std::uint64_t size) {
     const std::uint64_t capacity = round_up(std::max<std::uint64_t>(size, 1), os::page_size());
 
     // The lowest place, so that what is in use stays together and its pages are used again.
-    auto at = std::find_if(free_.begin(), free_.end(), [&](const auto& f) { return f.second >= capacity; });
+    auto at = std::find_if(free_.begin(), free_.end(),
+                           [&](const auto& f) { return f.second >= capacity; });
     std::uint64_t offset = end_;
     if (at != free_.end())
         offset = at->first;
-    else if (!free_.empty() && std::prev(free_.end())->first + std::prev(free_.end())->second == end_)
+    else if (!free_.empty() &&
+             std::prev(free_.end())->first + std::prev(free_.end())->second == end_)
         offset = (at = std::prev(free_.end()))->first; // the last free stretch, and what follows it
-    if (capacity > limit_ - offset) os::throw_system_error("send so many large payloads at once", ENOMEM);
+    if (capacity > limit_ - offset)
+        os::throw_system_error("send so many large payloads at once", ENOMEM);
     extend(mapping_, memfd_, base_, limit_, offset + capacity, os::access::write);
 
     if (at != free_.end()) {

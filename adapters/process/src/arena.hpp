@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Blocks for payloads that are too large for a ring, in one direction of a channel: a stretch of the channel's
-// memory file. The sender allocates and takes back; the receiver only looks. Blocks are used again, so that
-// repeated large messages do not touch fresh pages each time.
+// Blocks for payloads that are too large for a ring, in one direction of a channel: a stretch of
+// the channel's memory file. The sender allocates and takes back; the receiver only looks. Blocks
+// are used again, so that repeated large messages do not touch fresh pages each time.
 
 #include <os/memfd.hpp>
 
@@ -34,7 +34,9 @@ public:
     arena_block allocate(std::uint64_t size);
     void release(arena_block block) noexcept;
     /// Valid until the next allocate().
-    [[nodiscard]] std::byte* data(arena_block block) const noexcept { return mapping_.data() + block.offset; }
+    [[nodiscard]] std::byte* data(arena_block block) const noexcept {
+        return mapping_.data() + block.offset;
+    }
 
     /// Gives free pages back to the system, except for a small cache.
     void trim() noexcept;

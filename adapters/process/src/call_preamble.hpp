@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What stands before the payload of a call: its label and which attempt it is, when there is something to say, and
-// the function that takes the rest.
+// What stands before the payload of a call: its label and which attempt it is, when there is
+// something to say, and the function that takes the rest.
 
 #include <coproc/detail/function_id.hpp>
 #include <coproc/detail/invoker.hpp>
@@ -46,7 +46,8 @@ struct call_preamble {
         }
         if ((flags & call_flag::retried) != 0) result.attempt = r.raw<std::uint32_t>();
         result.function = reinterpret_cast<invoker>(decode_function(r));
-        if (result.function == nullptr) throw serialization_error{"coproc: a call came without its function"};
+        if (result.function == nullptr)
+            throw serialization_error{"coproc: a call came without its function"};
         return result;
     }
 };

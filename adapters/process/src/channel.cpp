@@ -1,13 +1,14 @@
 // SPDX-FileCopyrightText: 2026 The coproc authors
 // SPDX-License-Identifier: BSL-1.0
 
+#include <src/channel.hpp>
+
 #include <os/clock.hpp>
 #include <os/eventfd.hpp>
 #include <os/futex.hpp>
 #include <os/socket.hpp>
 #include <os/spin.hpp>
 #include <os/system_call.hpp>
-#include <src/channel.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -20,7 +21,8 @@ namespace coproc::detail {
 namespace {
 
 constexpr std::size_t header_bytes = sizeof(entry_header);
-constexpr std::size_t claim_bytes = sizeof(entry_header::claim); // comes first; only touched atomically
+constexpr std::size_t claim_bytes =
+    sizeof(entry_header::claim); // comes first; only touched atomically
 constexpr std::uint32_t most_descriptors = 1u << 20;
 constexpr std::uint64_t stretch_unit = 64 * 1024; // a multiple of every page size
 
@@ -82,7 +84,8 @@ incoming::~incoming() = default;
 
 os::unique_fd incoming::next_descriptor() {
     for (;;) {
-        while (!arrived_.empty() && arrived_.front().serial < serial_) arrived_.pop_front();
+        while (!arrived_.empty() && arrived_.front().serial < serial_)
+            arrived_.pop_front();
         if (!arrived_.empty()) {
             if (arrived_.front().serial != serial_) break;
             os::unique_fd fd = std::move(arrived_.front().fd);
@@ -91,12 +94,15 @@ os::unique_fd incoming::next_descriptor() {
         }
         // They were sent before the message was published, so they are there now or never.
         descriptor_note note{};
-        os::received got = os::receive_message(socket_, std::as_writable_bytes(std::span{&note, 1}));
+        os::received got =
+            os::receive_message(socket_, std::as_writable_bytes(std::span{&note, 1}));
         if (got.what != os::received::status::message) break;
         if (got.size != sizeof note || note.serial < serial_) continue;
-        for (os::unique_fd& fd : got.descriptors) arrived_.push_back({note.serial, std::move(fd)});
+        for (os::unique_fd& fd : got.descriptors)
+            arrived_.push_back({note.serial, std::move(fd)});
         if (got.descriptors.size() != note.count)
-            throw serialization_error{"coproc: descriptors of a message were lost: this process has too many open files"};
+            throw serialization_error{
+                "coproc: descriptors of a message were lost: this process has too many open files"};
     }
     throw serialization_error{"coproc: a message came without the descriptor it names"};
 }
@@ -110,7 +116,8 @@ int incoming::take_descriptor() {
 
 void incoming::forget_descriptors() noexcept {
     try {
-        for (; left_ != 0; --left_) next_descriptor();
+        for (; left_ != 0; --left_)
+            next_descriptor();
     } catch (...) {
         left_ = 0;
     }
@@ -119,9 +126,11 @@ void incoming::forget_descriptors() noexcept {
 // --- endpoint --------------------------------------------------------------------------------------
 
 endpoint::endpoint(channel_side side, channel_descriptors descriptors)
-    : side_{side}, descriptors_{std::move(descriptors)},
+    : side_{side},
+      descriptors_{std::move(descriptors)},
       memory_{descriptors_.memory.get(), 0, mapped_bytes},
-      blocks_out_{descriptors_.memory.get(), 0, 0}, blocks_in_{descriptors_.memory.get(), 0, 0},
+      blocks_out_{descriptors_.memory.get(), 0, 0},
+      blocks_in_{descriptors_.memory.get(), 0, 0},
       current_{descriptors_.socket.get()} {
     const bool parent = side == channel_side::parent;
     const int file = descriptors_.memory.get();
@@ -166,8 +175,8 @@ void endpoint::refresh_head() {
 std::uint64_t endpoint::room() const noexcept { return ring_bytes - (out_.tail - out_.head_seen); }
 
 void endpoint::wait_for_room() {
-    // Never happens as long as the parent keeps to guaranteed_messages. The timeout is for the wake-up that is
-    // missed because the parent does not order its store and its load at every pop.
+    // Never happens as long as the parent keeps to guaranteed_messages. The timeout is for the
+    // wake-up that is missed because the parent does not order its store and its load at every pop.
     auto& wanted = control_->worker_wants_room;
     while (room() < header_bytes) {
         wanted.store(1);
@@ -179,10 +188,12 @@ void endpoint::wait_for_room() {
     wanted.store(0, std::memory_order_relaxed);
 }
 
-writer& endpoint::begin(message_kind kind, std::uint64_t id, std::uint32_t flags, std::size_t size) {
+writer& endpoint::begin(message_kind kind, std::uint64_t id, std::uint32_t flags,
+                        std::size_t size) {
     if (out_.open) throw std::logic_error{"coproc: a message is being written already"};
 
-    const std::size_t entry = (header_bytes + size + header_bytes - 1) / header_bytes * header_bytes;
+    const std::size_t entry =
+        (header_bytes + size + header_bytes - 1) / header_bytes * header_bytes;
     const std::size_t rest = ring_bytes - offset_in_ring(out_.tail);
     const std::size_t padding = entry > rest ? rest : 0;
     bool inlined = size <= inline_limit;
@@ -254,8 +265,8 @@ message_token endpoint::commit(reply_facts facts) {
     header.payload = out_.out.written();
     header.descriptors = static_cast<std::uint32_t>(out_.descriptors.size());
     header.duration_ns = facts.duration_ns;
-    header.resident_kib =
-        static_cast<std::uint32_t>(std::min<std::size_t>(facts.resident_bytes / 1024, 0xffff'ffffu));
+    header.resident_kib = static_cast<std::uint32_t>(
+        std::min<std::size_t>(facts.resident_bytes / 1024, 0xffff'ffffu));
 
     const std::uint64_t position = out_.open_position;
     std::byte* const entry = out_.data + offset_in_ring(position);
@@ -281,8 +292,8 @@ void endpoint::abandon() noexcept {
 void endpoint::flush() noexcept {
     if (!out_.unflushed) return;
     out_.unflushed = false;
-    // Sequentially consistent, here and where the peer goes to sleep: either it sees the message, or we see that it
-    // sleeps.
+    // Sequentially consistent, here and where the peer goes to sleep: either it sees the message,
+    // or we see that it sleeps.
     out_.shared->tail.store(out_.tail);
     if (side_ == channel_side::parent) {
         if (control_->worker_sleeps.load() != 0 && control_->worker_sleeps.exchange(0) != 0)
@@ -294,7 +305,8 @@ void endpoint::flush() noexcept {
 
 bool endpoint::revoke(message_token token) noexcept {
     if (token.position >= out_.tail || out_.tail - token.position > ring_bytes) return false;
-    if (token.position < out_.head_seen) return false; // consumed, and its place may be in use again
+    if (token.position < out_.head_seen)
+        return false; // consumed, and its place may be in use again
     auto expected = claim_word(token.position, entry_state::waiting);
     return claim_of(out_.data + offset_in_ring(token.position))
         .compare_exchange_strong(expected, claim_word(token.position, entry_state::revoked));
@@ -331,7 +343,8 @@ incoming* endpoint::peek() {
         if (header.size < header_bytes || header.size % header_bytes != 0 ||
             header.size > ring_bytes - offset || header.size > in_.tail_seen - in_.head)
             corrupt("a message of a size that cannot be");
-        if (header.kind > static_cast<std::uint32_t>(last_message_kind)) corrupt("an unknown message");
+        if (header.kind > static_cast<std::uint32_t>(last_message_kind))
+            corrupt("an unknown message");
         if (header.descriptors > most_descriptors) corrupt("too many descriptors");
         const auto kind = static_cast<message_kind>(header.kind);
         if (kind == message_kind::padding) {
@@ -352,7 +365,8 @@ incoming* endpoint::peek() {
         }
 
         if (header.block == 0) {
-            if (header.payload > header.size - header_bytes) corrupt("a payload longer than its message");
+            if (header.payload > header.size - header_bytes)
+                corrupt("a payload longer than its message");
             current_.bytes = {entry + header_bytes, static_cast<std::size_t>(header.payload)};
         } else {
             const auto found = blocks_in_.at(header.block - 1, header.payload);
@@ -404,21 +418,24 @@ void endpoint::set_peer_spin(std::chrono::nanoseconds limit) noexcept {
 }
 
 incoming* endpoint::wait() {
-    constexpr std::chrono::seconds quiet{1}; // after this long without a message memory is given back
+    constexpr std::chrono::seconds quiet{
+        1}; // after this long without a message memory is given back
     auto& sleeps = control_->worker_sleeps;
     std::uint64_t began = 0;
     for (;;) {
         if (incoming* message = peek()) return message;
         if (began == 0) began = os::monotonic_ns();
 
-        // Spinning goes on as long as it pays: a wait that took longer halves it, a short one brings it back.
+        // Spinning goes on as long as it pays: a wait that took longer halves it, a short one
+        // brings it back.
         const std::uint64_t limit = control_->spin_ns.load(std::memory_order_relaxed);
         if (os::spin_for(std::min(spin_ns_, limit), [&] { return has_message(); })) continue;
 
         sleeps.store(1);
         if (!has_message() && !os::futex_wait(sleeps, 1, quiet)) {
             trim();
-            while (!has_message() && sleeps.load() != 0) os::futex_wait(sleeps, 1);
+            while (!has_message() && sleeps.load() != 0)
+                os::futex_wait(sleeps, 1);
         }
         sleeps.store(0, std::memory_order_relaxed);
         if (!has_message()) continue; // woken for nothing
@@ -468,15 +485,16 @@ std::optional<crash_report> endpoint::crash() const {
     report.address = area.address;
     const std::size_t frames =
         std::min<std::size_t>(area.frames.load(std::memory_order_acquire), crash_area::max_frames);
-    const std::size_t modules =
-        std::min<std::size_t>(area.modules.load(std::memory_order_acquire), crash_area::max_modules);
+    const std::size_t modules = std::min<std::size_t>(area.modules.load(std::memory_order_acquire),
+                                                      crash_area::max_modules);
     for (std::size_t i = 0; i != frames; ++i) {
         backtrace_frame frame{"?", area.frame_at[i].offset};
         const std::uint32_t module = area.frame_at[i].module;
         if (module < modules) {
             const std::uint32_t at = area.path_at[module];
             if (at < crash_area::path_bytes)
-                frame.module.assign(area.paths + at, ::strnlen(area.paths + at, crash_area::path_bytes - at));
+                frame.module.assign(area.paths + at,
+                                    ::strnlen(area.paths + at, crash_area::path_bytes - at));
         }
         report.frames.push_back(std::move(frame));
     }

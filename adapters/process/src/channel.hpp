@@ -2,11 +2,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The private channel between a parent and one worker: two single-producer single-consumer rings of messages in
-// sealed anonymous memory, blocks beside the rings for payloads that are too large for them, and a socket that
-// carries descriptors and whose end of file is the lifeline. No lock is shared, so a worker that dies at any
-// instruction harms nothing but its own channel; and the parent believes nothing that stands in the memory: a
-// corrupt channel is an exception, which counts as the loss of the worker.
+// The private channel between a parent and one worker: two single-producer single-consumer rings of
+// messages in sealed anonymous memory, blocks beside the rings for payloads that are too large for
+// them, and a socket that carries descriptors and whose end of file is the lifeline. No lock is
+// shared, so a worker that dies at any instruction harms nothing but its own channel; and the
+// parent believes nothing that stands in the memory: a corrupt channel is an exception, which
+// counts as the loss of the worker.
 //
 //     parent                                              worker
 //     writer& w = ch.begin(message_kind::call, id, 0, n);
@@ -14,11 +15,13 @@
 //     auto token = ch.commit();
 //     ch.flush();                                         incoming* m = ch.wait();
 //                                                         ... decode from m->payload, then
-//                                                         writer& w = ch.begin(message_kind::reply, m->id, 0, k);
+//                                                         writer& w = ch.begin(message_kind::reply,
+//                                                         m->id, 0, k);
 //     (doorbell, if armed)                                ch.commit(); ch.flush(); ch.pop();
 //     incoming* r = ch.peek(); ... ch.pop();
 //
-// Thread safety: one thread at a time sends and one at a time receives; these may be two different threads.
+// Thread safety: one thread at a time sends and one at a time receives; these may be two different
+// threads.
 
 #include <coproc/detail/failure_info.hpp>
 #include <coproc/detail/wire.hpp>
@@ -87,8 +90,8 @@ public:
     message_kind kind{};
     std::uint32_t flags = 0;
     std::uint64_t id = 0;
-    std::uint64_t duration_ns = 0;   // of a reply: how long the call took
-    std::size_t resident_bytes = 0;  // of a reply, when asked for: the worker's memory
+    std::uint64_t duration_ns = 0;  // of a reply: how long the call took
+    std::size_t resident_bytes = 0; // of a reply, when asked for: the worker's memory
     std::span<const std::byte> bytes{};
 
     /// Reads the payload from its beginning; descriptors come out once.
@@ -154,13 +157,13 @@ public:
 
     // --- Sending -----------------------------------------------------------------------------------------------
 
-    /// Space for a message of exactly `size` payload bytes. Then write all of it, and commit() or abandon().
-    /// The parent gets channel_full rather than waiting; the worker waits. Throws std::system_error when there is
-    /// no memory or address space for a large payload.
+    /// Space for a message of exactly `size` payload bytes. Then write all of it, and commit() or
+    /// abandon(). The parent gets channel_full rather than waiting; the worker waits. Throws
+    /// std::system_error when there is no memory or address space for a large payload.
     writer& begin(message_kind kind, std::uint64_t id, std::uint32_t flags, std::size_t size);
 
-    /// Publishes it, after its descriptors. Nobody is woken up yet. If the descriptors cannot be sent this throws
-    /// std::system_error, and the message is abandoned.
+    /// Publishes it, after its descriptors. Nobody is woken up yet. If the descriptors cannot be
+    /// sent this throws std::system_error, and the message is abandoned.
     message_token commit(reply_facts facts = {});
     void abandon() noexcept;
 
@@ -186,12 +189,12 @@ public:
     /// Wakes the peer if it sleeps.
     void flush() noexcept;
 
-    /// Takes back a message that the worker has not begun: true: it never will. The parent's, for calls; one
-    /// revocation per message. Belongs to the sending side's thread.
+    /// Takes back a message that the worker has not begun: true: it never will. The parent's, for
+    /// calls; one revocation per message. Belongs to the sending side's thread.
     bool revoke(message_token token) noexcept;
 
-    /// Gives the memory of large payloads that have been consumed back to the system, down to a small cache.
-    /// For quiet moments; belongs to the sending side's thread.
+    /// Gives the memory of large payloads that have been consumed back to the system, down to a
+    /// small cache. For quiet moments; belongs to the sending side's thread.
     void trim() noexcept;
 
     // --- Receiving ---------------------------------------------------------------------------------------------
@@ -203,8 +206,8 @@ public:
 
     // --- The parent's waiting: arm, then look once more, then wait for the bell ---------------------------------
 
-    /// From now on the worker rings the bell with its next message, once. True: messages are there already, and
-    /// the bell is not armed.
+    /// From now on the worker rings the bell with its next message, once. True: messages are there
+    /// already, and the bell is not armed.
     [[nodiscard]] bool arm() noexcept;
     void disarm() noexcept;
     /// How long the worker may spin before it sleeps; 0: not at all.

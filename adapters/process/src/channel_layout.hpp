@@ -2,9 +2,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What stands where in a channel's memory. Both sides are the same program (or at least the same version of the
-// library, which the first word says), so these are plain structures; indices only grow, and are taken modulo
-// the size of the ring. What one side writes often has cache lines of its own.
+// What stands where in a channel's memory. Both sides are the same program (or at least the same
+// version of the library, which the first word says), so these are plain structures; indices only
+// grow, and are taken modulo the size of the ring. What one side writes often has cache lines of
+// its own.
 
 #include <atomic>
 #include <cstddef>
@@ -20,17 +21,17 @@ inline constexpr std::size_t ring_bytes = 256 * 1024;
 inline constexpr std::size_t reserved_entries = 128;
 inline constexpr std::size_t reserved_bytes = (reserved_entries + 1) * 64;
 
-/// Before every message in a ring. Entries are contiguous and aligned to their header's size; the rest of a ring
-/// that is too short for the next one is a padding entry.
+/// Before every message in a ring. Entries are contiguous and aligned to their header's size; the
+/// rest of a ring that is too short for the next one is a padding entry.
 struct entry_header {
-    std::uint32_t claim = 0;       // atomic_ref: the entry's number (30 bits) and an entry_state
-    std::uint32_t kind = 0;        // message_kind
-    std::uint32_t size = 0;        // of the entry, header included
+    std::uint32_t claim = 0; // atomic_ref: the entry's number (30 bits) and an entry_state
+    std::uint32_t kind = 0;  // message_kind
+    std::uint32_t size = 0;  // of the entry, header included
     std::uint32_t flags = 0;
     std::uint64_t id = 0;
-    std::uint64_t payload = 0;     // bytes
-    std::uint64_t block = 0;       // 0: the payload follows; else where it is beside the rings, plus 1
-    std::uint64_t serial = 0;      // counts messages; descriptors are sent under it
+    std::uint64_t payload = 0; // bytes
+    std::uint64_t block = 0;   // 0: the payload follows; else where it is beside the rings, plus 1
+    std::uint64_t serial = 0;  // counts messages; descriptors are sent under it
     std::uint64_t duration_ns = 0;
     std::uint32_t descriptors = 0;
     std::uint32_t resident_kib = 0;
@@ -73,10 +74,10 @@ struct crash_area {
 };
 
 struct channel_control {
-    std::uint32_t version = 0;      // protocol_version, written before the worker starts
-    std::int32_t start_error = 0;   // errno of a failed exec, written by the child
-    ring_indices down;              // parent to worker
-    ring_indices up;                // worker to parent
+    std::uint32_t version = 0;    // protocol_version, written before the worker starts
+    std::int32_t start_error = 0; // errno of a failed exec, written by the child
+    ring_indices down;            // parent to worker
+    ring_indices up;              // worker to parent
 
     alignas(cache_line) std::atomic<std::uint32_t> worker_sleeps{0}; // futex
     std::atomic<std::uint32_t> spin_ns{0};                           // how long the worker may spin
@@ -93,8 +94,8 @@ struct channel_control {
 inline constexpr std::size_t control_bytes = 64 * 1024;
 static_assert(sizeof(channel_control) <= control_bytes);
 
-/// The memory file: control block, two rings, then the blocks of either direction. The file is sparse: it costs
-/// what is written. (Less than this where RLIMIT_FSIZE says so.)
+/// The memory file: control block, two rings, then the blocks of either direction. The file is
+/// sparse: it costs what is written. (Less than this where RLIMIT_FSIZE says so.)
 inline constexpr std::size_t mapped_bytes = control_bytes + 2 * ring_bytes;
 inline constexpr std::uint64_t channel_file_bytes = std::uint64_t{1} << 42;
 

@@ -1,9 +1,10 @@
 // SPDX-FileCopyrightText: 2026 The coproc authors
 // SPDX-License-Identifier: BSL-1.0
 
+#include <src/crash_handler.hpp>
+
 #include <os/memfd.hpp>
 #include <os/signals.hpp>
-#include <src/crash_handler.hpp>
 
 #include <algorithm>
 #include <csignal>
@@ -37,7 +38,8 @@ unsigned long long modules_seen = 0;
 std::atomic<pid_t> handling{0};
 
 std::uintptr_t faulting_pc(const void* context) noexcept {
-    [[maybe_unused]] const auto* const machine = &static_cast<const ucontext_t*>(context)->uc_mcontext;
+    [[maybe_unused]] const auto* const machine =
+        &static_cast<const ucontext_t*>(context)->uc_mcontext;
 #if defined(__x86_64__)
     return static_cast<std::uintptr_t>(machine->gregs[REG_RIP]);
 #elif defined(__aarch64__)
@@ -66,7 +68,8 @@ void on_crash(int signal, siginfo_t* info, void* context) {
     pid_t nobody = 0;
     const bool first = handling.compare_exchange_strong(nobody, self);
     if (!first && nobody != self)
-        for (;;) ::pause(); // another thread is dying already; the process ends with it
+        for (;;)
+            ::pause(); // another thread is dying already; the process ends with it
     std::signal(signal, SIG_DFL);
     if (first) {
         crash_area& area = *area_of_process;
@@ -84,12 +87,14 @@ void on_crash(int signal, siginfo_t* info, void* context) {
         const std::uintptr_t pc = faulting_pc(context);
         std::uint32_t count = 0;
         put_frame(count++, pc, false);
-        area.frames.store(count, std::memory_order_release); // at least that, should the unwinder fail
+        area.frames.store(count,
+                          std::memory_order_release); // at least that, should the unwinder fail
         void* frames[crash_area::max_frames + 8];
         const int depth = ::backtrace(frames, static_cast<int>(std::size(frames)));
         // Above the faulting frame are the handler's own.
         int at = 0;
-        while (at != depth && reinterpret_cast<std::uintptr_t>(frames[at]) != pc) ++at;
+        while (at != depth && reinterpret_cast<std::uintptr_t>(frames[at]) != pc)
+            ++at;
         at = at == depth ? 2 : at + 1;
         for (; at < depth && count != crash_area::max_frames; ++at)
             put_frame(count++, reinterpret_cast<std::uintptr_t>(frames[at]), true);
@@ -115,7 +120,8 @@ int note_module(dl_phdr_info* info, std::size_t, void*) {
     const char* const path = info->dlpi_name != nullptr ? info->dlpi_name : "";
     const std::size_t length = std::strlen(path);
     crash_area& area = *area_of_process;
-    if (range_count == crash_area::max_modules || path_end + length + 1 > crash_area::path_bytes) return 1;
+    if (range_count == crash_area::max_modules || path_end + length + 1 > crash_area::path_bytes)
+        return 1;
     std::memcpy(area.paths + path_end, path, length + 1);
     area.path_at[range_count] = path_end;
     path_end += static_cast<std::uint32_t>(length) + 1;
@@ -161,12 +167,12 @@ void install_crash_handler(crash_area& area) {
         ::sigaltstack(&alternate, nullptr);
     }
 
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_sigaction = &on_crash;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK;
     ::sigemptyset(&action.sa_mask);
     for (const int signal : signals) {
-        struct sigaction present {};
+        struct sigaction present{};
         ::sigaction(signal, nullptr, &present);
         if (present.sa_handler == SIG_DFL) ::sigaction(signal, &action, nullptr);
     }

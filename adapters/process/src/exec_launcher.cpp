@@ -1,18 +1,19 @@
 // SPDX-FileCopyrightText: 2026 The coproc authors
 // SPDX-License-Identifier: BSL-1.0
 
+#include <src/exec_launcher.hpp>
+
 #include <os/pidfd.hpp>
 #include <os/signals.hpp>
 #include <os/system_call.hpp>
-#include <src/exec_launcher.hpp>
 
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
-#include <string_view>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <string_view>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -28,7 +29,8 @@ void close_on_exec_from(unsigned first) noexcept {
     unsigned end = 1u << 16; // Linux before 5.11: one by one
     if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < end)
         end = static_cast<unsigned>(limit.rlim_cur);
-    for (unsigned fd = first; fd < end; ++fd) ::fcntl(static_cast<int>(fd), F_SETFD, FD_CLOEXEC);
+    for (unsigned fd = first; fd < end; ++fd)
+        ::fcntl(static_cast<int>(fd), F_SETFD, FD_CLOEXEC);
 }
 
 void put_stdio_in_place() noexcept {
@@ -43,7 +45,8 @@ void put_stdio_in_place() noexcept {
 
 void put_pid(char* slot) noexcept {
     auto pid = static_cast<unsigned>(::getpid());
-    for (std::size_t i = handover_pid_digits; i-- != 0; pid /= 10) slot[i] = static_cast<char>('0' + pid % 10);
+    for (std::size_t i = handover_pid_digits; i-- != 0; pid /= 10)
+        slot[i] = static_cast<char>('0' + pid % 10);
 }
 
 [[noreturn]] void run_child(const exec_plan& plan) noexcept {
@@ -90,7 +93,8 @@ exec_launcher::exec_launcher(role as, channel_numbers parent, int child_socket, 
     for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable)
         if (std::strncmp(*variable, handover_variable, prefix) != 0 || (*variable)[prefix] != '=')
             environment_.push_back(*variable);
-    // The more specific variables of OpenBLAS and MKL win over this one, so a user's choice stands in any case.
+    // The more specific variables of OpenBLAS and MKL win over this one, so a user's choice stands
+    // in any case.
     if (omp_threads != 0 && std::getenv("OMP_NUM_THREADS") == nullptr) {
         omp_ = "OMP_NUM_THREADS=" + std::to_string(omp_threads);
         environment_.push_back(omp_.data());

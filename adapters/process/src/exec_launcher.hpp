@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Starts this program once more, as a worker or as the forkserver. The child shares the parent's memory until it
-// execs, so the cost does not grow with the parent; and should exec fail, it leaves by _exit and says why.
+// Starts this program once more, as a worker or as the forkserver. The child shares the parent's
+// memory until it execs, so the cost does not grow with the parent; and should exec fail, it leaves
+// by _exit and says why.
 
 #include <src/channel.hpp>
 #include <src/handover.hpp>
@@ -25,7 +26,7 @@ struct exec_plan {
     char* const* environment = nullptr;
     std::array<int, 4> inherited{-1, -1, -1, -1}; // nothing else but stdio stays open
     char* pid_slot = nullptr;                     // the child writes its pid here, in decimal
-    std::int32_t* error = nullptr;                // in memory that both share even if the system really forks
+    std::int32_t* error = nullptr; // in memory that both share even if the system really forks
 };
 
 /// The child's pid; throws std::system_error if there is no child.
@@ -34,7 +35,8 @@ pid_t start(const exec_plan& plan);
 /// Kills and reaps a child that was started just now.
 void end(pid_t child) noexcept;
 
-/// A launcher in the sense of Boost.Process v2, with what a worker needs built in; takes no initialisers.
+/// A launcher in the sense of Boost.Process v2, with what a worker needs built in; takes no
+/// initialisers.
 class exec_launcher {
 public:
     exec_launcher(role as, channel_numbers parent, int child_socket, int own_pidfd,
@@ -45,7 +47,8 @@ public:
                     const boost::process::v2::filesystem::path& executable, Args&& args)
         -> boost::process::v2::basic_process<Executor> {
         std::vector<char*> argv;
-        for (auto&& argument : args) argv.push_back(const_cast<char*>(argument.c_str()));
+        for (auto&& argument : args)
+            argv.push_back(const_cast<char*>(argument.c_str()));
         argv.push_back(nullptr);
         plan_.path = executable.c_str();
         plan_.arguments = argv.data();
@@ -63,11 +66,13 @@ public:
     }
 
     template <class Executor, class Args>
-    auto operator()(Executor executor, const boost::process::v2::filesystem::path& executable, Args&& args)
-        -> boost::process::v2::basic_process<Executor> {
+    auto operator()(Executor executor, const boost::process::v2::filesystem::path& executable,
+                    Args&& args) -> boost::process::v2::basic_process<Executor> {
         boost::process::v2::error_code ec;
         auto process = (*this)(std::move(executor), ec, executable, std::forward<Args>(args));
-        if (ec) throw std::system_error{ec.value(), std::system_category(), "coproc: cannot start a process"};
+        if (ec)
+            throw std::system_error{ec.value(), std::system_category(),
+                                    "coproc: cannot start a process"};
         return process;
     }
 

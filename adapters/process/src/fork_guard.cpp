@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The coproc authors
 // SPDX-License-Identifier: BSL-1.0
 
-#include <os/system_call.hpp>
 #include <src/fork_guard.hpp>
+
+#include <os/system_call.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -39,15 +40,19 @@ guard& the_guard() noexcept {
 void in_child() noexcept {
     guard& g = the_guard();
     g.generation.fetch_add(1, std::memory_order_relaxed);
-    // Another thread may have held the mutex and changed the list at the moment of the fork: begin anew.
+    // Another thread may have held the mutex and changed the list at the moment of the fork: begin
+    // anew.
     ::new (&g.mutex) std::mutex;
     ::new (&g.descriptors) std::vector<int>;
-    for (int i = 0; i != g.reset_count; ++i) g.resets[i]();
+    for (int i = 0; i != g.reset_count; ++i)
+        g.resets[i]();
 }
 
 } // namespace
 
-unsigned fork_generation() noexcept { return the_guard().generation.load(std::memory_order_relaxed); }
+unsigned fork_generation() noexcept {
+    return the_guard().generation.load(std::memory_order_relaxed);
+}
 
 void on_fork_in_child(void (*reset)() noexcept) noexcept {
     guard& g = the_guard();
@@ -79,7 +84,8 @@ pid_t fork_without_private(const int* except) {
         lock.release(); // in_child() made a new mutex
         for (const int fd : descriptors) {
             const int* keep = except;
-            while (*keep != -1 && *keep != fd) ++keep;
+            while (*keep != -1 && *keep != fd)
+                ++keep;
             if (*keep == -1) ::close(fd);
         }
         return 0;

@@ -2,25 +2,27 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What a fork, by the library or by the user, must know: the child of a fork has one thread and copies of
-// descriptors that are not its business.
+// What a fork, by the library or by the user, must know: the child of a fork has one thread and
+// copies of descriptors that are not its business.
 
 #include <sys/types.h>
 
 namespace coproc::detail {
 
-/// Counts the forks between the program's start and this process: an object that remembers another number belongs to
-/// an ancestor, and its processes and threads are not ours to stop or join.
+/// Counts the forks between the program's start and this process: an object that remembers another
+/// number belongs to an ancestor, and its processes and threads are not ours to stop or join.
 unsigned fork_generation() noexcept;
 
-/// Runs in the child of every fork, single-threaded. Registered once, while no object depends on it yet.
+/// Runs in the child of every fork, single-threaded. Registered once, while no object depends on it
+/// yet.
 void on_fork_in_child(void (*reset)() noexcept) noexcept;
 
 /// Descriptors that a worker started by fork closes: those of its siblings.
 void keep_private(int fd);
 void no_longer_private(int fd) noexcept;
 
-/// Forks; in the child the private descriptors are closed except for those listed, -1 ends the list.
+/// Forks; in the child the private descriptors are closed except for those listed, -1 ends the
+/// list.
 pid_t fork_without_private(const int* except);
 
 } // namespace coproc::detail

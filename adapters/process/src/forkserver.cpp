@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coproc authors
 // SPDX-License-Identifier: BSL-1.0
 
+#include <src/forkserver.hpp>
+
 #include <coproc/error.hpp>
 #include <os/clock.hpp>
 #include <os/pidfd.hpp>
@@ -8,7 +10,6 @@
 #include <os/system_call.hpp>
 #include <src/exec_launcher.hpp>
 #include <src/fork_guard.hpp>
-#include <src/forkserver.hpp>
 #include <src/handshake.hpp>
 #include <src/reactor.hpp>
 
@@ -51,7 +52,8 @@ std::shared_ptr<forkserver> forkserver::get(unsigned omp_threads) {
 forkserver::forkserver(unsigned omp_threads) : generation_{fork_generation()} {
     auto [mine, its] = os::make_socketpair();
     std::int32_t error = 0;
-    exec_launcher launcher{role::forkserver, {}, its.get(), os::own_pidfd(), "forkserver", omp_threads, &error};
+    exec_launcher launcher{role::forkserver, {},          its.get(), os::own_pidfd(),
+                           "forkserver",     omp_threads, &error};
     std::string title = process_title("forkserver");
     title.resize(title.size() + 64, ' '); // room for its workers' titles
     const std::vector<std::string> arguments{std::move(title)};
@@ -96,7 +98,8 @@ std::optional<forkserver::delivery> forkserver::next(std::chrono::steady_clock::
                                                      bool stop_at_ended) {
     while (!broken_) {
         fork_report report;
-        os::received got = os::receive_message(socket_.get(), std::as_writable_bytes(std::span{&report, 1}));
+        os::received got =
+            os::receive_message(socket_.get(), std::as_writable_bytes(std::span{&report, 1}));
         if (got.what == os::received::status::end) {
             broken_ = true;
             break;
@@ -130,7 +133,8 @@ forkserver::child forkserver::start(const std::string& name, unsigned omp_thread
     request.omp_threads = omp_threads;
     std::strncpy(request.name, name.c_str(), sizeof request.name - 1);
     const int descriptors[] = {parent.memory, child_socket, parent.bell};
-    if (!os::send_message(socket_.get(), std::as_bytes(std::span{&request, 1}), descriptors)) broken_ = true;
+    if (!os::send_message(socket_.get(), std::as_bytes(std::span{&request, 1}), descriptors))
+        broken_ = true;
     auto answer = next(std::chrono::steady_clock::now() + std::chrono::seconds{30}, false);
     if (!answer) {
         broken_ = true;
@@ -138,7 +142,8 @@ forkserver::child forkserver::start(const std::string& name, unsigned omp_thread
     }
     if (answer->report.what != fork_report::started)
         os::throw_system_error("start a worker from the forkserver", answer->report.value);
-    if (!answer->pidfd) os::throw_system_error("receive a worker's descriptor", EMFILE); // it sees the socket's end
+    if (!answer->pidfd)
+        os::throw_system_error("receive a worker's descriptor", EMFILE); // it sees the socket's end
     ended_.erase(answer->report.pid);
     return {answer->report.pid, std::move(answer->pidfd)};
 }

@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The parent's side of the forkserver: a single-threaded process of the same program that forks workers on request,
-// reaps them and tells how they ended. One per program, started at the first use, once more if it died.
+// The parent's side of the forkserver: a single-threaded process of the same program that forks
+// workers on request, reaps them and tells how they ended. One per program, started at the first
+// use, once more if it died.
 
 #include <os/unique_fd.hpp>
 #include <src/handover.hpp>
@@ -38,15 +39,18 @@ public:
         os::unique_fd pidfd;
     };
 
-    /// The program's server; starts it if there is none. Throws std::system_error or bootstrap_error.
+    /// The program's server; starts it if there is none. Throws std::system_error or
+    /// bootstrap_error.
     static std::shared_ptr<forkserver> get(unsigned omp_threads);
 
     forkserver(const forkserver&) = delete;
     forkserver& operator=(const forkserver&) = delete;
     ~forkserver();
 
-    child start(const std::string& name, unsigned omp_threads, channel_numbers parent, int child_socket);
-    /// Of a child that has ended; empty if the server does not know (any more). Waits that long for its report.
+    child start(const std::string& name, unsigned omp_threads, channel_numbers parent,
+                int child_socket);
+    /// Of a child that has ended; empty if the server does not know (any more). Waits that long for
+    /// its report.
     std::optional<int> exit_code(pid_t pid, std::chrono::nanoseconds patience) noexcept;
 
     [[nodiscard]] pid_t pid() const noexcept { return pid_; }
@@ -58,8 +62,10 @@ private:
         fork_report report;
         os::unique_fd pidfd;
     };
-    /// The next report that is no `ended` one (those are kept); empty: the time is up, or the server is gone.
-    std::optional<delivery> next(std::chrono::steady_clock::time_point deadline, bool stop_at_ended);
+    /// The next report that is no `ended` one (those are kept); empty: the time is up, or the
+    /// server is gone.
+    std::optional<delivery> next(std::chrono::steady_clock::time_point deadline,
+                                 bool stop_at_ended);
     void wait_for_hello();
 
     unsigned generation_;

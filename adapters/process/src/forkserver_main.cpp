@@ -23,7 +23,8 @@ namespace {
 
 class server {
 public:
-    explicit server(handover given) : socket_{std::move(given.channel.socket)}, parent_{std::move(given.parent)} {
+    explicit server(handover given)
+        : socket_{std::move(given.channel.socket)}, parent_{std::move(given.parent)} {
         sigset_t child;
         ::sigemptyset(&child);
         ::sigaddset(&child, SIGCHLD);
@@ -35,7 +36,9 @@ public:
     /// Returns in the children only.
     worker_start run() {
         for (;;) {
-            pollfd entries[] = {{socket_.get(), POLLIN, 0}, {children_ended_.get(), POLLIN, 0}, {parent_.get(), POLLIN, 0}};
+            pollfd entries[] = {{socket_.get(), POLLIN, 0},
+                                {children_ended_.get(), POLLIN, 0},
+                                {parent_.get(), POLLIN, 0}};
             if (::poll(entries, 3, -1) < 0) continue;
             if (entries[2].revents != 0) leave();
             if (entries[1].revents != 0) reap();
@@ -47,7 +50,8 @@ public:
 private:
     std::optional<worker_start> serve() {
         fork_request request;
-        os::received got = os::receive_message(socket_.get(), std::as_writable_bytes(std::span{&request, 1}));
+        os::received got =
+            os::receive_message(socket_.get(), std::as_writable_bytes(std::span{&request, 1}));
         if (got.what == os::received::status::end) leave();
         if (got.what == os::received::status::nothing) return std::nullopt;
         if (got.size != sizeof request || got.descriptors.size() != 3) {
@@ -66,7 +70,8 @@ private:
             children_ended_.reset();
             os::unblock_all_signals();
             worker_start start;
-            start.channel = {std::move(got.descriptors[0]), std::move(got.descriptors[1]), std::move(got.descriptors[2])};
+            start.channel = {std::move(got.descriptors[0]), std::move(got.descriptors[1]),
+                             std::move(got.descriptors[2])};
             start.parent = std::move(parent_);
             start.name = request.name;
             start.omp_threads = request.omp_threads;
@@ -91,21 +96,25 @@ private:
         while (::read(children_ended_.get(), &ignored, sizeof ignored) > 0) {}
         for (;;) {
             siginfo_t info{};
-            if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return;
+            if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0)
+                return;
             ::kill(-info.si_pid, SIGKILL); // what it left behind; the zombie still holds the number
             ::waitid(P_PID, static_cast<id_t>(info.si_pid), &info, WEXITED);
             std::erase(children_, info.si_pid);
-            report({fork_report::ended, info.si_pid, info.si_code == CLD_EXITED ? info.si_status : -info.si_status});
+            report({fork_report::ended, info.si_pid,
+                    info.si_code == CLD_EXITED ? info.si_status : -info.si_status});
         }
     }
 
     void report(fork_report what, std::span<const int> descriptors = {}) {
-        if (!os::send_message(socket_.get(), std::as_bytes(std::span{&what, 1}), descriptors, os::blocking::yes))
+        if (!os::send_message(socket_.get(), std::as_bytes(std::span{&what, 1}), descriptors,
+                              os::blocking::yes))
             leave();
     }
 
     [[noreturn]] void leave() {
-        for (const pid_t child : children_) ::kill(-child, SIGKILL);
+        for (const pid_t child : children_)
+            ::kill(-child, SIGKILL);
         ::_exit(0);
     }
 

@@ -20,13 +20,15 @@ os::unique_fd take(int fd) {
 
 } // namespace
 
-std::string handover_text(role as, int memory, int socket, int bell, int parent, const std::string& name) {
+std::string handover_text(role as, int memory, int socket, int bell, int parent,
+                          const std::string& name) {
     std::string text = handover_variable;
     text += '=';
     text.append(handover_pid_digits, '0');
     text += ' ';
     text += static_cast<char>(as);
-    for (const int fd : {memory, socket, bell, parent}) text += ' ' + std::to_string(fd);
+    for (const int fd : {memory, socket, bell, parent})
+        text += ' ' + std::to_string(fd);
     return text + ' ' + name;
 }
 
@@ -39,8 +41,8 @@ std::optional<handover> take_handover() {
     char as = 0;
     int fds[4] = {-1, -1, -1, -1};
     int read = 0;
-    const int fields = std::sscanf(text, "%d %c %d %d %d %d %n", &pid, &as, &fds[0], &fds[1], &fds[2],
-                                   &fds[3], &read);
+    const int fields = std::sscanf(text, "%d %c %d %d %d %d %n", &pid, &as, &fds[0], &fds[1],
+                                   &fds[2], &fds[3], &read);
     handover result;
     if (fields == 6) result.name = text + read;
     ::unsetenv(handover_variable);
@@ -50,8 +52,9 @@ std::optional<handover> take_handover() {
     result.channel.socket = take(fds[1]);
     result.channel.bell = take(fds[2]);
     result.parent = take(fds[3]);
-    const bool complete = result.channel.socket && result.parent &&
-                          (result.as == role::forkserver || (result.channel.memory && result.channel.bell));
+    const bool complete =
+        result.channel.socket && result.parent &&
+        (result.as == role::forkserver || (result.channel.memory && result.channel.bell));
     if (!complete) return std::nullopt;
     return result;
 }

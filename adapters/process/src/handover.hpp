@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What a process that is started by exec is told about itself: in one environment variable that holds its own pid
-// (so that it means nothing to the processes it starts), its role, and the numbers of its descriptors.
+// What a process that is started by exec is told about itself: in one environment variable that
+// holds its own pid (so that it means nothing to the processes it starts), its role, and the
+// numbers of its descriptors.
 
 #include <os/unique_fd.hpp>
 #include <src/channel.hpp>
@@ -25,8 +26,10 @@ struct handover {
 inline constexpr const char* handover_variable = "COPROC_WORKER";
 inline constexpr std::size_t handover_pid_digits = 10;
 
-/// "COPROC_WORKER=0000000000 w 5 6 7 8 name", with a place for the pid that the new process fills in itself.
-std::string handover_text(role as, int memory, int socket, int bell, int parent, const std::string& name);
+/// "COPROC_WORKER=0000000000 w 5 6 7 8 name", with a place for the pid that the new process fills
+/// in itself.
+std::string handover_text(role as, int memory, int socket, int bell, int parent,
+                          const std::string& name);
 /// Where the digits of the pid go.
 char* handover_pid_slot(char* text) noexcept;
 

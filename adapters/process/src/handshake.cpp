@@ -1,11 +1,12 @@
 // SPDX-FileCopyrightText: 2026 The coproc authors
 // SPDX-License-Identifier: BSL-1.0
 
+#include <src/handshake.hpp>
+
 #include <coproc/detail/exception_codec.hpp>
 #include <coproc/detail/function_id.hpp>
 #include <coproc/error.hpp>
 #include <coproc/job.hpp>
-#include <src/handshake.hpp>
 
 #include <cstring>
 #include <utility>
@@ -28,7 +29,10 @@ std::string handshake::missing_runtime_text(const std::string& seen) {
 }
 
 handshake::handshake(endpoint& channel, const job* initializer, std::string worker_name, pid_t pid)
-    : channel_{channel}, initializer_{initializer}, worker_name_{std::move(worker_name)}, pid_{pid} {}
+    : channel_{channel},
+      initializer_{initializer},
+      worker_name_{std::move(worker_name)},
+      pid_{pid} {}
 
 handshake::state handshake::fail(const std::string& why) {
     error_ = std::make_exception_ptr(bootstrap_error{why});
@@ -38,7 +42,8 @@ handshake::state handshake::fail(const std::string& why) {
 handshake::state handshake::on_message(incoming& message) {
     switch (message.kind) {
     case message_kind::no_runtime:
-        return fail(missing_runtime_text("worker \"" + worker_name_ + "\" was about to start workers of its own"));
+        return fail(missing_runtime_text("worker \"" + worker_name_ +
+                                         "\" was about to start workers of its own"));
     case message_kind::hello: {
         if (state_ != state::starting) break;
         reader in = message.payload();
@@ -48,7 +53,8 @@ handshake::state handshake::on_message(incoming& message) {
         const std::string build{reinterpret_cast<const char*>(in.bytes(size)), size};
         if (version != protocol_version || build != program_build_id())
             return fail("coproc: worker \"" + worker_name_ +
-                        "\" is another build of the program: its file was replaced while it ran; start it anew");
+                        "\" is another build of the program: its file was replaced while it ran; "
+                        "start it anew");
         send_setup();
         return state_;
     }
@@ -65,9 +71,11 @@ handshake::state handshake::on_message(incoming& message) {
         return fail("coproc: the initializer failed in worker \"" + worker_name_ + "\":\n" +
                     format_exception(decode_exception(in, where)));
     }
-    default: break;
+    default:
+        break;
     }
-    throw channel_corrupt{"coproc: a worker sent a message that does not belong into the handshake"};
+    throw channel_corrupt{
+        "coproc: a worker sent a message that does not belong into the handshake"};
 }
 
 void handshake::send_setup() {
@@ -82,7 +90,8 @@ void handshake::send_setup() {
             initial->size(s);
         }
         channel_.send(message_kind::setup, 0, 0, s.size(), [&](writer& w) {
-            // Their length goes first: whoever learns reads to the end. More may have been registered meanwhile.
+            // Their length goes first: whoever learns reads to the end. More may have been
+            // registered meanwhile.
             std::vector<std::byte> known(catchers.size());
             writer own{known};
             exception_registry::encode(own, 0);
@@ -106,11 +115,14 @@ handshake::state handshake::on_exit(int exit_code) {
     if (state_ == state::failed) return state_;
     if (state_ == state::starting) {
         if (const int error = channel_.control().start_error; error > 0)
-            return fail(std::string{"coproc: the program cannot be started again for a worker: "} + std::strerror(error));
-        return fail(missing_runtime_text("worker \"" + worker_name_ + "\" " + how_it_ended(exit_code)));
+            return fail(std::string{"coproc: the program cannot be started again for a worker: "} +
+                        std::strerror(error));
+        return fail(
+            missing_runtime_text("worker \"" + worker_name_ + "\" " + how_it_ended(exit_code)));
     }
     initializer_failed_ = true;
-    return fail("coproc: worker \"" + worker_name_ + "\" " + how_it_ended(exit_code) + " in the initializer");
+    return fail("coproc: worker \"" + worker_name_ + "\" " + how_it_ended(exit_code) +
+                " in the initializer");
 }
 
 handshake::state handshake::on_timeout() {

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The parent's side of a worker's first words, without any I/O of its own: it is fed with messages and with the
-// worker's end, and says what to do.
+// The parent's side of a worker's first words, without any I/O of its own: it is fed with messages
+// and with the worker's end, and says what to do.
 
 #include <src/channel.hpp>
 
@@ -26,7 +26,8 @@ public:
 
     enum class state {
         starting,     ///< waiting for hello, at most hello_timeout
-        initializing, ///< hello was right, setup was sent; the initializer may take as long as it likes
+        initializing, ///< hello was right, setup was sent; the initializer may take as long as it
+                      ///< likes
         ready,        ///< takes calls
         failed,       ///< error() says why; the worker is of no use
     };

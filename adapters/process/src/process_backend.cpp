@@ -1,13 +1,14 @@
 // SPDX-FileCopyrightText: 2026 The coproc authors
 // SPDX-License-Identifier: BSL-1.0
 
+#include <src/process_backend.hpp>
+
 #include <coproc/cpu_count.hpp>
 #include <coproc/detail/exception_codec.hpp>
 #include <coproc/log.hpp>
 #include <os/clock.hpp>
 #include <os/limits.hpp>
 #include <os/spin.hpp>
-#include <src/process_backend.hpp>
 #include <src/reactor.hpp>
 
 #include <boost/asio/post.hpp>
@@ -26,8 +27,9 @@ using namespace std::chrono_literals;
 constexpr std::uint32_t prefetch_depth = 48;
 // How long an idle worker looks for its next task before it sleeps.
 constexpr auto worker_spin = 20us;
-// How long a waiting thread looks by itself: long enough for a sleeping worker to wake up and run a short call. If it
-// were to give up sooner, both sides would go to sleep at every call. For calls that are long it is hardly worth it.
+// How long a waiting thread looks by itself: long enough for a sleeping worker to wake up and run a
+// short call. If it were to give up sooner, both sides would go to sleep at every call. For calls
+// that are long it is hardly worth it.
 constexpr std::int64_t longest_spin_ns = 60'000;
 constexpr std::int64_t shortest_spin_ns = 4'000;
 constexpr auto memory_check_interval = 50ms;
@@ -48,8 +50,9 @@ dispatcher_limits limits_of(const pool_options& options) {
 
 } // namespace
 
-/// The dispatcher's effects together with the seats they concern: bound under the lock of the decision, so that a
-/// chunk can never reach a worker that has taken the place of the one it was meant for.
+/// The dispatcher's effects together with the seats they concern: bound under the lock of the
+/// decision, so that a chunk can never reach a worker that has taken the place of the one it was
+/// meant for.
 struct process_backend::plan {
     struct parcel {
         seat_ptr seat;
@@ -81,9 +84,15 @@ struct process_backend::plan {
 };
 
 process_backend::process_backend(const pool_options& options)
-    : backend{options}, method_{options.start.value_or(get_start_method())}, omp_threads_{std::max(1U, cpu_count() / count_of(options))}, initializer_{options.initializer},
-      max_worker_memory_{options.max_worker_memory}, dispatcher_{limits_of(options)}, seats_(count_of(options)),
-      joined_{new result_state<void>}, timer_{reactor()} {}
+    : backend{options},
+      method_{options.start.value_or(get_start_method())},
+      omp_threads_{std::max(1U, cpu_count() / count_of(options))},
+      initializer_{options.initializer},
+      max_worker_memory_{options.max_worker_memory},
+      dispatcher_{limits_of(options)},
+      seats_(count_of(options)),
+      joined_{new result_state<void>},
+      timer_{reactor()} {}
 
 process_backend::~process_backend() = default;
 
@@ -113,10 +122,12 @@ void process_backend::start() {
 
 // --- deciding and carrying out ------------------------------------------------------------------------------------
 
-/// Feeds the dispatcher one event under the lock, and does what follows from it. Returns what the event returned.
+/// Feeds the dispatcher one event under the lock, and does what follows from it. Returns what the
+/// event returned.
 template <class Event>
 bool process_backend::decide(Event&& event, const work* listening) {
-    // A thread keeps its lists, so that nothing is allocated for a task; a nested decision has lists of its own.
+    // A thread keeps its lists, so that nothing is allocated for a task; a nested decision has
+    // lists of its own.
     thread_local plan kept;
     thread_local bool in_use = false;
     plan own;
@@ -141,9 +152,12 @@ bool process_backend::decide(Event&& event, const work* listening) {
 }
 
 void process_backend::bind(plan& p) {
-    for (const auto& r : effects_.recall) p.recall.push_back({seats_[r.worker], r.chunk_id});
-    for (const auto& s : effects_.stop) p.stop.push_back({seats_[s.worker], s.chunk_id});
-    for (auto& a : effects_.assign) p.assign.push_back({seats_[a.worker], std::move(a.what)});
+    for (const auto& r : effects_.recall)
+        p.recall.push_back({seats_[r.worker], r.chunk_id});
+    for (const auto& s : effects_.stop)
+        p.stop.push_back({seats_[s.worker], s.chunk_id});
+    for (auto& a : effects_.assign)
+        p.assign.push_back({seats_[a.worker], std::move(a.what)});
     for (const auto index : effects_.retire) {
         seats_[index]->retired = true;
         p.retire.push_back(std::move(seats_[index]));
@@ -154,12 +168,15 @@ void process_backend::bind(plan& p) {
     p.drained = effects_.drained;
     effects_.clear();
     auto next = dispatcher_.next_deadline();
-    if (max_worker_memory_ != 0 && dispatcher_.busy()) next = std::min(next, steady::now() + memory_check_interval);
+    if (max_worker_memory_ != 0 && dispatcher_.busy())
+        next = std::min(next, steady::now() + memory_check_interval);
     if (next < timer_at_) {
         timer_at_ = next;
         p.timer = true;
     }
-    if (dismissed_ && processes_.empty() && launching_ == 0 && !std::exchange(joined_published_, true)) p.all_ended = true;
+    if (dismissed_ && processes_.empty() && launching_ == 0 &&
+        !std::exchange(joined_published_, true))
+        p.all_ended = true;
 }
 
 void process_backend::carry_out(plan& p, const work* listening) {
@@ -173,7 +190,8 @@ void process_backend::carry_out(plan& p, const work* listening) {
         send(seat, what, what.of.get() == listening);
         if (i + 1 == p.assign.size() || p.assign[i + 1].seat != seat) seat->flush();
     }
-    for (const auto& w : p.finished) w->finish(); // before workers are started, which takes a thousand times as long
+    for (const auto& w : p.finished)
+        w->finish(); // before workers are started, which takes a thousand times as long
     for (const auto index : p.start) {
         try {
             launch_worker(index);
@@ -184,12 +202,15 @@ void process_backend::carry_out(plan& p, const work* listening) {
             });
         }
     }
-    for (const auto& seat : p.retire) seat->retire();
+    for (const auto& seat : p.retire)
+        seat->retire();
     if (p.drained) dismiss_all(false);
     if (p.timer) set_timer();
     if (p.all_ended) {
         joined_->complete();
-        boost::asio::post(reactor(), [self = boost::intrusive_ptr<process_backend>{this}] { self->timer_.cancel(); });
+        boost::asio::post(reactor(), [self = boost::intrusive_ptr<process_backend>{this}] {
+            self->timer_.cancel();
+        });
     }
 }
 
@@ -239,7 +260,8 @@ void process_backend::send(const seat_ptr& seat, const chunk& c, bool sender_lis
     }
 }
 
-/// The chunk could not be encoded. Which of its items is to blame is found by trying them one by one.
+/// The chunk could not be encoded. Which of its items is to blame is found by trying them one by
+/// one.
 void process_backend::refuse(const seat_ptr& seat, const chunk& c, std::exception_ptr error) {
     std::uint32_t culprit = 0;
     for (std::uint32_t i = 0; c.count > 1 && i < c.count; ++i) {
@@ -266,19 +288,25 @@ void process_backend::refuse(const seat_ptr& seat, const chunk& c, std::exceptio
     });
 }
 
-/// A chunk that is wanted back (`insist`: or not wanted at all). What has not been started is simply revoked; a worker
-/// that runs it is stopped only if that was insisted on.
+/// A chunk that is wanted back (`insist`: or not wanted at all). What has not been started is
+/// simply revoked; a worker that runs it is stopped only if that was insisted on.
 void process_backend::take_back(const seat_ptr& seat, std::uint64_t chunk_id, bool insist) {
     for (;;) {
         switch (seat->revoke(chunk_id, insist)) {
-        case worker_seat::revocation::revoked: give_back(seat, chunk_id); return;
-        case worker_seat::revocation::unknown: return;
-        case worker_seat::revocation::started: break;
+        case worker_seat::revocation::revoked:
+            give_back(seat, chunk_id);
+            return;
+        case worker_seat::revocation::unknown:
+            return;
+        case worker_seat::revocation::started:
+            break;
         }
         if (!insist) return;
-        // The worker runs it, is about to, or has replied. A worker that runs something later has replied: look again.
+        // The worker runs it, is about to, or has replied. A worker that runs something later has
+        // replied: look again.
         digest(seat, seat->listen(worker_seat::afterwards::nothing));
-        if (const auto now = seat->running(); now && now->id != chunk_id && seat->has_news()) continue;
+        if (const auto now = seat->running(); now && now->id != chunk_id && seat->has_news())
+            continue;
         if (seat->revoke(chunk_id, false) != worker_seat::revocation::started) continue;
         loss what;
         what.deliberate = true;
@@ -299,7 +327,8 @@ void process_backend::stop_seat(const seat_ptr& seat, loss what) {
     digest(seat, seat->listen(worker_seat::afterwards::nothing)); // what is done is done
     if (what.chunk_id != 0) {
         const std::scoped_lock lock{mutex_};
-        if (seats_[seat->index()] != seat || !dispatcher_.in_flight(seat->index(), what.chunk_id)) return;
+        if (seats_[seat->index()] != seat || !dispatcher_.in_flight(seat->index(), what.chunk_id))
+            return;
     }
     if (!seat->leave()) return;
     seat->process().kill();
@@ -313,8 +342,9 @@ void process_backend::stop_seat(const seat_ptr& seat, loss what) {
     });
 }
 
-/// For a seat that has been left: another thread may have taken replies off its channel and be about to report them.
-/// What was in flight is only lost when it was not among these. Whoever reports the last of them goes on.
+/// For a seat that has been left: another thread may have taken replies off its channel and be
+/// about to report them. What was in flight is only lost when it was not among these. Whoever
+/// reports the last of them goes on.
 template <class F>
 void process_backend::once_digested(const seat_ptr& seat, F&& then) {
     {
@@ -335,12 +365,14 @@ void process_backend::digest(const seat_ptr& seat, worker_news news) {
     const auto greeting_failed = news.handshake_now == handshake::state::failed;
     std::function<void()> digested;
     decide([&](dispatcher& d, effects& out) {
-        if (news.counted && seat->undigested.fetch_sub(1, std::memory_order_relaxed) == 1) digested.swap(seat->when_digested);
+        if (news.counted && seat->undigested.fetch_sub(1, std::memory_order_relaxed) == 1)
+            digested.swap(seat->when_digested);
         if (seats_[index] != seat && !seat->retired) return false;
         const auto now = steady::now();
         for (auto& c : news.done)
             if (seats_[index] == seat) {
-                if (!c.what.of->many()) last_call_ns_.store(c.took.count(), std::memory_order_relaxed);
+                if (!c.what.of->many())
+                    last_call_ns_.store(c.took.count(), std::memory_order_relaxed);
                 d.done(index, c.what.id, std::move(c.outcome), c.took, c.rss, now, out);
             }
         if (news.handshake_now == handshake::state::ready) d.ready(index, now, out);
@@ -363,9 +395,11 @@ void process_backend::digest(const seat_ptr& seat, worker_news news) {
                 loss what;
                 if (const auto* c = d.running(index)) {
                     what.chunk_id = c->id;
-                    what.item = running && running->id == c->id ? std::min(running->item, c->count - 1) : 0;
-                    what.error = lost_error(seat, *c->of, c->first + what.item, -SIGKILL,
-                                            "a worker wrote nonsense into its channel and was stopped");
+                    what.item =
+                        running && running->id == c->id ? std::min(running->item, c->count - 1) : 0;
+                    what.error =
+                        lost_error(seat, *c->of, c->first + what.item, -SIGKILL,
+                                   "a worker wrote nonsense into its channel and was stopped");
                 }
                 d.lost(index, what, steady::now(), out);
                 return true;
@@ -374,7 +408,9 @@ void process_backend::digest(const seat_ptr& seat, worker_news news) {
     }
 }
 
-void process_backend::on_bell(const seat_ptr& seat) { hear_out(seat, worker_seat::afterwards::wait_for_bell); }
+void process_backend::on_bell(const seat_ptr& seat) {
+    hear_out(seat, worker_seat::afterwards::wait_for_bell);
+}
 
 void process_backend::hear_out(const seat_ptr& seat, worker_seat::afterwards then) {
     for (;;) {
@@ -392,17 +428,20 @@ void process_backend::on_no_hello(const seat_ptr& seat) {
     digest(seat, std::move(news));
 }
 
-std::exception_ptr process_backend::lost_error(const seat_ptr& seat, const work& w, std::uint64_t item, int exit_code,
+std::exception_ptr process_backend::lost_error(const seat_ptr& seat, const work& w,
+                                               std::uint64_t item, int exit_code,
                                                const std::string& why) {
     auto info = seat->where(w, item);
     if (const auto crash = seat->process().crash()) info.backtrace = backtrace_data{crash->frames};
-    return std::make_exception_ptr(why.empty() ? worker_lost_error{std::move(info), exit_code}
-                                               : worker_lost_error{std::move(info), exit_code, "coproc: " + why});
+    return std::make_exception_ptr(
+        why.empty() ? worker_lost_error{std::move(info), exit_code}
+                    : worker_lost_error{std::move(info), exit_code, "coproc: " + why});
 }
 
 void process_backend::on_end(const seat_ptr& seat) {
     // What it said before it died counts.
-    for (auto news = seat->listen(worker_seat::afterwards::nothing); !news.empty(); news = seat->listen(worker_seat::afterwards::nothing)) {
+    for (auto news = seat->listen(worker_seat::afterwards::nothing); !news.empty();
+         news = seat->listen(worker_seat::afterwards::nothing)) {
         news.corrupt = false;
         const bool more = !news.done.empty() || news.handshake_now;
         digest(seat, std::move(news));
@@ -410,12 +449,15 @@ void process_backend::on_end(const seat_ptr& seat) {
     }
     const int exit_code = seat->process().reap(2s).value_or(-SIGKILL);
     if (seat->leave())
-        once_digested(seat, [this, seat, exit_code, running = seat->running()] { bury(seat, exit_code, running); });
+        once_digested(seat, [this, seat, exit_code, running = seat->running()] {
+            bury(seat, exit_code, running);
+        });
     process_ended(seat);
 }
 
 /// A worker has died in service.
-void process_backend::bury(const seat_ptr& seat, int exit_code, std::optional<running_call> running) {
+void process_backend::bury(const seat_ptr& seat, int exit_code,
+                           std::optional<running_call> running) {
     const auto index = seat->index();
     std::string note;
     decide([&](dispatcher& d, effects& out) {
@@ -428,16 +470,19 @@ void process_backend::bury(const seat_ptr& seat, int exit_code, std::optional<ru
             return true;
         }
         loss what;
-        // Two threads that submit may have written their chunks in another order than that of the decisions.
+        // Two threads that submit may have written their chunks in another order than that of the
+        // decisions.
         if (const auto* c = running ? d.in_flight(index, running->id) : nullptr) {
             what.chunk_id = running->id;
             what.item = std::min(running->item, c->count - 1);
             what.error = lost_error(seat, *c->of, c->first + what.item, exit_code, {});
         }
         d.lost(index, what, now, out);
-        note = "worker " + seat->process().name() + " (pid " + std::to_string(seat->process().pid()) + ") was lost (" +
-               (exit_code < 0 ? signal_name(-exit_code) : "exit code " + std::to_string(exit_code)) +
-               "); another takes its place";
+        note =
+            "worker " + seat->process().name() + " (pid " + std::to_string(seat->process().pid()) +
+            ") was lost (" +
+            (exit_code < 0 ? signal_name(-exit_code) : "exit code " + std::to_string(exit_code)) +
+            "); another takes its place";
         return true;
     });
     if (!note.empty()) log(log_kind::worker_restarted, note);
@@ -454,7 +499,8 @@ void process_backend::process_ended(const seat_ptr& seat) {
 
 void process_backend::submit(work& w) {
     if (!w.remote())
-        throw std::logic_error{"coproc: this work can only run on threads (it was made for a dummy pool)"};
+        throw std::logic_error{
+            "coproc: this work can only run on threads (it was made for a dummy pool)"};
     const bool listens = w.submitter_waits() && !on_reactor_thread();
     const bool accepted = decide(
         [&](dispatcher& d, effects& out) {
@@ -476,8 +522,11 @@ void process_backend::extend(work& w, std::uint64_t items, bool more_to_come) {
 bool process_backend::cancel(work& w) {
     failure_info where;
     where.label = w.settings().label_text();
-    const auto error = std::make_exception_ptr(failed<cancelled_error>{cancelled_error{}, std::move(where)});
-    return decide([&](dispatcher& d, effects& out) { return d.cancel(w, error, failure_kind::cancelled, out); });
+    const auto error =
+        std::make_exception_ptr(failed<cancelled_error>{cancelled_error{}, std::move(where)});
+    return decide([&](dispatcher& d, effects& out) {
+        return d.cancel(w, error, failure_kind::cancelled, out);
+    });
 }
 
 void process_backend::help(work& w) noexcept {
@@ -489,9 +538,10 @@ void process_backend::help(work& w) noexcept {
         seat = seats_[static_cast<worker_index>(hint)];
     }
     if (!seat || !seat->was_ready()) return;
-    const bool short_calls = w.many() || last_call_ns_.load(std::memory_order_relaxed) < longest_spin_ns;
-    const auto until =
-        os::monotonic_ns() + static_cast<std::uint64_t>(short_calls ? longest_spin_ns : shortest_spin_ns);
+    const bool short_calls =
+        w.many() || last_call_ns_.load(std::memory_order_relaxed) < longest_spin_ns;
+    const auto until = os::monotonic_ns() +
+                       static_cast<std::uint64_t>(short_calls ? longest_spin_ns : shortest_spin_ns);
     try {
         seat->disarm();
         do {
@@ -534,7 +584,8 @@ void process_backend::dismiss_all(bool at_once) {
         dismissed_ = true;
         seats.assign(processes_.begin(), processes_.end());
         if (!at_once) std::erase_if(seats, [](const seat_ptr& s) { return s->retired; });
-        for (const auto& s : seats) s->retired = true;
+        for (const auto& s : seats)
+            s->retired = true;
         std::ranges::fill(seats_, nullptr);
     }
     for (const auto& seat : seats) {
@@ -596,7 +647,8 @@ void process_backend::on_timer() {
             const auto seat = seats_[t->worker];
             std::optional<steady::time_point> began;
             std::uint32_t item = 0;
-            if (const auto running = seat ? seat->running() : std::nullopt; running && running->id == t->chunk_id) {
+            if (const auto running = seat ? seat->running() : std::nullopt;
+                running && running->id == t->chunk_id) {
                 item = running->item;
                 if (running->started_ns != 0) began = os::to_steady(running->started_ns);
             }
@@ -608,14 +660,16 @@ void process_backend::on_timer() {
             what.item = item;
             what.kind = failure_kind::timed_out;
             what.may_retry = false;
-            what.error = std::make_exception_ptr(
-                failed<timeout_error>{timeout_error{timeout_kind::running}, seat->where(*c.of, c.first + item)});
+            what.error = std::make_exception_ptr(failed<timeout_error>{
+                timeout_error{timeout_kind::running}, seat->where(*c.of, c.first + item)});
             overdue.push_back({seat, std::move(what)});
-            d.postpone(t->worker, now + 10ms); // stopped below; asked about again should it survive that
+            d.postpone(t->worker,
+                       now + 10ms); // stopped below; asked about again should it survive that
         }
         return true;
     });
-    for (auto& o : overdue) stop_seat(o.seat, std::move(o.what));
+    for (auto& o : overdue)
+        stop_seat(o.seat, std::move(o.what));
     if (max_worker_memory_ != 0) check_memory();
 }
 
@@ -637,8 +691,9 @@ void process_backend::check_memory() {
             if (seats_[seat->index()] != seat || c == nullptr || c->id != running->id) return false;
             what.chunk_id = c->id;
             what.item = std::min(running->item, c->count - 1);
-            what.error = lost_error(seat, *c->of, c->first + what.item, -SIGKILL,
-                                    "the worker grew beyond twice max_worker_memory and was stopped");
+            what.error =
+                lost_error(seat, *c->of, c->first + what.item, -SIGKILL,
+                           "the worker grew beyond twice max_worker_memory and was stopped");
             return true;
         });
         if (what.chunk_id != 0) stop_seat(seat, std::move(what));

@@ -2,9 +2,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The pool's work on worker processes: the dispatcher decides under one lock, the effects are carried out behind it.
-// Whoever is here carries them out: a submitting thread writes into the worker's channel itself, a waiting thread
-// takes its reply out of it; the reactor does the rest when a bell rings.
+// The pool's work on worker processes: the dispatcher decides under one lock, the effects are
+// carried out behind it. Whoever is here carries them out: a submitting thread writes into the
+// worker's channel itself, a waiting thread takes its reply out of it; the reactor does the rest
+// when a bell rings.
 
 #include <coproc/detail/backend.hpp>
 #include <coproc/detail/dispatcher.hpp>
@@ -46,9 +47,11 @@ public:
     void on_no_hello(const seat_ptr& seat);
 
 private:
-    /// The dispatcher's effects with the seats they concern, bound under the same lock as the decision.
+    /// The dispatcher's effects with the seats they concern, bound under the same lock as the
+    /// decision.
     struct plan;
-    /// `listening`: the caller will listen to the worker that gets this, and be done before it does anything else.
+    /// `listening`: the caller will listen to the worker that gets this, and be done before it does
+    /// anything else.
     template <class Event>
     bool decide(Event&& event, const work* listening = nullptr);
     void bind(plan& p);
@@ -69,7 +72,8 @@ private:
     void set_timer();
     void on_timer();
     void check_memory();
-    [[nodiscard]] std::exception_ptr lost_error(const seat_ptr& seat, const work& w, std::uint64_t item, int exit_code,
+    [[nodiscard]] std::exception_ptr lost_error(const seat_ptr& seat, const work& w,
+                                                std::uint64_t item, int exit_code,
                                                 const std::string& why);
 
     const start_method method_;
@@ -79,9 +83,9 @@ private:
 
     mutable patient_mutex mutex_;
     dispatcher dispatcher_;
-    effects effects_;                    // scratch, under mutex_
-    std::vector<seat_ptr> seats_;        // by worker index; null while none is there
-    std::set<seat_ptr> processes_;       // all that have not been reaped
+    effects effects_;              // scratch, under mutex_
+    std::vector<seat_ptr> seats_;  // by worker index; null while none is there
+    std::set<seat_ptr> processes_; // all that have not been reaped
     unsigned launching_ = 0;
     unsigned long launched_ = 0;
     bool terminated_ = false;
@@ -90,7 +94,7 @@ private:
     steady::time_point timer_at_ = steady::time_point::max();
 
     const boost::intrusive_ptr<result_state<void>> joined_;
-    boost::asio::steady_timer timer_; // the reactor's
+    boost::asio::steady_timer timer_;           // the reactor's
     std::atomic<std::int64_t> last_call_ns_{0}; // how long the last single call ran
 };
 

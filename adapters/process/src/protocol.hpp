@@ -6,7 +6,8 @@
 //
 //     worker                     parent
 //     hello {protocol, pid, build id}
-//                                setup {exception catchers, initializer}      refused: the worker is killed
+//                                setup {exception catchers, initializer}      refused: the worker
+//                                is killed
 //     ready | init_failed {exception}
 //                                call {preamble, invoker, payload}            any number under way
 //     progress* {done, total}
@@ -40,10 +41,12 @@ inline constexpr auto last_message_kind = message_kind::no_runtime;
 
 /// Flags of a call.
 namespace call_flag {
-inline constexpr std::uint32_t labelled = 1;   ///< the preamble has a label
-inline constexpr std::uint32_t retried = 2;    ///< the preamble has the attempt's number; without: the first
-inline constexpr std::uint32_t timed = 4;      ///< publish when it starts (endpoint::running().started_ns)
-inline constexpr std::uint32_t want_rss = 8;   ///< tell the worker's resident memory with the reply
+inline constexpr std::uint32_t labelled = 1; ///< the preamble has a label
+inline constexpr std::uint32_t retried =
+    2; ///< the preamble has the attempt's number; without: the first
+inline constexpr std::uint32_t timed =
+    4; ///< publish when it starts (endpoint::running().started_ns)
+inline constexpr std::uint32_t want_rss = 8; ///< tell the worker's resident memory with the reply
 } // namespace call_flag
 
 } // namespace coproc::detail

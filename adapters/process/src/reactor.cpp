@@ -1,10 +1,11 @@
 // SPDX-FileCopyrightText: 2026 The coproc authors
 // SPDX-License-Identifier: BSL-1.0
 
+#include <src/reactor.hpp>
+
 #include <coproc/log.hpp>
 #include <os/signals.hpp>
 #include <src/fork_guard.hpp>
-#include <src/reactor.hpp>
 
 #include <boost/asio/executor_work_guard.hpp>
 
@@ -41,7 +42,8 @@ private:
                 context.run();
                 return;
             } catch (const std::exception& e) {
-                log(log_kind::other, std::string{"coproc: an exception in a library thread: "} + e.what());
+                log(log_kind::other,
+                    std::string{"coproc: an exception in a library thread: "} + e.what());
             } catch (...) {
                 log(log_kind::other, "coproc: an exception in a library thread");
             }
@@ -51,7 +53,8 @@ private:
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
 };
 
-/// Made at first use, forgotten (not destroyed: its thread does not exist there) in the child of a fork.
+/// Made at first use, forgotten (not destroyed: its thread does not exist there) in the child of a
+/// fork.
 class lazy_service {
 public:
     service& get(const char* name) {
@@ -61,7 +64,9 @@ public:
             instance_.store(new service{name}, std::memory_order_release);
         return *instance_.load(std::memory_order_relaxed);
     }
-    [[nodiscard]] const service* present() const noexcept { return instance_.load(std::memory_order_acquire); }
+    [[nodiscard]] const service* present() const noexcept {
+        return instance_.load(std::memory_order_acquire);
+    }
     void forget() noexcept { ::new (this) lazy_service; }
 
 private:

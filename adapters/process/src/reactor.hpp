@@ -3,8 +3,8 @@
 #pragma once
 
 // The library's own threads: one waits for the descriptors of all pools, one runs callbacks (see
-// callback_executor.hpp). Both start at first use and are never stopped: at exit they may be in the middle of
-// anything, and nothing waits for them. In the child of a fork both begin anew.
+// callback_executor.hpp). Both start at first use and are never stopped: at exit they may be in the
+// middle of anything, and nothing waits for them. In the child of a fork both begin anew.
 
 #include <coproc/detail/callback_executor.hpp>
 
@@ -12,7 +12,8 @@
 
 namespace coproc::detail {
 
-/// The io_context of the reactor thread. Its handlers must not block; what they throw goes to the log.
+/// The io_context of the reactor thread. Its handlers must not block; what they throw goes to the
+/// log.
 boost::asio::io_context& reactor();
 
 /// Whether the calling thread is the reactor's.

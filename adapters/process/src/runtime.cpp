@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include <coproc/runtime.hpp>
+
 #include <os/socket.hpp>
 #include <src/forkserver.hpp>
 #include <src/handover.hpp>

@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coproc authors
 // SPDX-License-Identifier: BSL-1.0
 
+#include <src/worker_loop.hpp>
+
 #include <coproc/detail/backtrace.hpp>
 #include <coproc/detail/exception_codec.hpp>
 #include <coproc/detail/function_id.hpp>
@@ -10,7 +12,6 @@
 #include <os/limits.hpp>
 #include <src/call_preamble.hpp>
 #include <src/crash_handler.hpp>
-#include <src/worker_loop.hpp>
 
 #include <exception>
 #include <stdexcept>
@@ -20,8 +21,8 @@
 namespace coproc::detail {
 namespace {
 
-void send_exception(endpoint& channel, message_kind kind, std::uint64_t id, const std::exception_ptr& error,
-                    reply_facts facts = {}) {
+void send_exception(endpoint& channel, message_kind kind, std::uint64_t id,
+                    const std::exception_ptr& error, reply_facts facts = {}) {
     const std::vector<std::byte> bytes = encode_exception(error);
     writer& out = channel.begin(kind, id, 0, bytes.size());
     out.bytes(bytes.data(), bytes.size());
@@ -74,7 +75,8 @@ private:
     void send_last_progress() {
         if (!unsent_) return;
         unsent_ = false;
-        sent_ = channel_.send(message_kind::progress, id_, 0, sizeof latest_, [&](writer& w) { w.raw(latest_); });
+        sent_ = channel_.send(message_kind::progress, id_, 0, sizeof latest_,
+                              [&](writer& w) { w.raw(latest_); });
     }
 
     endpoint& channel_;
@@ -111,14 +113,18 @@ void worker_loop::run() {
     for (;;) {
         incoming& message = *channel_.wait();
         switch (message.kind) {
-        case message_kind::call: serve(message); break;
+        case message_kind::call:
+            serve(message);
+            break;
         case message_kind::learn: {
             reader in = message.payload();
             exception_registry::learn(in);
             break;
         }
-        case message_kind::retire: return;
-        default: throw std::logic_error{"the parent sent a message that only its workers send"};
+        case message_kind::retire:
+            return;
+        default:
+            throw std::logic_error{"the parent sent a message that only its workers send"};
         }
         channel_.pop();
     }
@@ -126,7 +132,8 @@ void worker_loop::run() {
 
 void worker_loop::say_hello() {
     const std::string& build = program_build_id();
-    const std::size_t size = sizeof protocol_version + sizeof(std::int32_t) + sizeof(std::uint64_t) + build.size();
+    const std::size_t size =
+        sizeof protocol_version + sizeof(std::int32_t) + sizeof(std::uint64_t) + build.size();
     channel_.send(message_kind::hello, 0, 0, size, [&](writer& w) {
         w.raw(protocol_version);
         w.raw(static_cast<std::int32_t>(::getpid()));

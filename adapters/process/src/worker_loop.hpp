@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What a worker does all day: it takes a call from the channel, makes it, and sends the reply. On the main thread,
-// one call at a time.
+// What a worker does all day: it takes a call from the channel, makes it, and sends the reply. On
+// the main thread, one call at a time.
 
 #include <src/channel.hpp>
 
@@ -13,7 +13,8 @@ class worker_loop {
 public:
     explicit worker_loop(endpoint& channel) noexcept : channel_{channel} {}
 
-    /// From hello until the parent lets the worker go. Exceptions: only those after which the worker is of no use.
+    /// From hello until the parent lets the worker go. Exceptions: only those after which the
+    /// worker is of no use.
     void run();
 
 private:

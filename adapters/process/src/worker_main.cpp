@@ -1,11 +1,12 @@
 // SPDX-FileCopyrightText: 2026 The coproc authors
 // SPDX-License-Identifier: BSL-1.0
 
+#include <src/worker_main.hpp>
+
 #include <os/signals.hpp>
 #include <src/crash_handler.hpp>
 #include <src/exec_launcher.hpp>
 #include <src/worker_loop.hpp>
-#include <src/worker_main.hpp>
 #include <src/worker_process.hpp>
 
 #include <algorithm>
@@ -61,7 +62,8 @@ bool in_worker_process() noexcept { return is_worker; }
 void remember_arguments(int argc, char** argv) noexcept {
     if (arguments.begin != nullptr || argc <= 0 || argv == nullptr || argv[0] == nullptr) return;
     char* end = argv[0];
-    for (int i = 0; i != argc && argv[i] == end; ++i) end = argv[i] + std::strlen(argv[i]) + 1;
+    for (int i = 0; i != argc && argv[i] == end; ++i)
+        end = argv[i] + std::strlen(argv[i]) + 1;
     arguments.begin = argv[0];
     arguments.size = static_cast<std::size_t>(end - argv[0]);
 }
@@ -81,7 +83,8 @@ void run_worker(worker_start start) noexcept {
     try {
         set_process_title(start.name, forked);
         watch_parent(start.channel.socket.get(), start.parent.get());
-        static_cast<void>(start.parent.release()); // the watcher's, as the socket is, until the process ends
+        static_cast<void>(
+            start.parent.release()); // the watcher's, as the socket is, until the process ends
         if (forked) limit_omp_threads(start.omp_threads);
         buffer_by_line();
         std::signal(SIGPIPE, SIG_DFL);
@@ -90,7 +93,8 @@ void run_worker(worker_start start) noexcept {
         install_crash_handler(channel->crash_space());
         worker_loop{*channel}.run();
     } catch (const std::exception& e) {
-        std::fprintf(stderr, "coproc: worker \"%s\" cannot go on: %s\n", start.name.c_str(), e.what());
+        std::fprintf(stderr, "coproc: worker \"%s\" cannot go on: %s\n", start.name.c_str(),
+                     e.what());
         std::fflush(stderr);
         ::_exit(70);
     }

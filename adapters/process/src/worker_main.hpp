@@ -13,7 +13,7 @@ namespace coproc::detail {
 
 struct worker_start {
     channel_descriptors channel;
-    os::unique_fd parent;     // pidfd of the program
+    os::unique_fd parent; // pidfd of the program
     std::string name;
     unsigned omp_threads = 0; // of a forked worker; others have it in their environment
     bool forked = false;      // a copy of another process: its exit handlers are not ours to run
@@ -21,12 +21,14 @@ struct worker_start {
 
 [[noreturn]] void run_worker(worker_start start) noexcept;
 
-/// Shows in ps: the thread's name, and for forked workers the command line, as far as there is room.
+/// Shows in ps: the thread's name, and for forked workers the command line, as far as there is
+/// room.
 void set_process_title(const std::string& name, bool command_line) noexcept;
 /// main's arguments: the room for that.
 void remember_arguments(int argc, char** argv) noexcept;
 
-/// Ends this process group when the parent does. Never returns an error: a worker without it is refused.
+/// Ends this process group when the parent does. Never returns an error: a worker without it is
+/// refused.
 void watch_parent(int socket, int parent_pidfd);
 
 } // namespace coproc::detail

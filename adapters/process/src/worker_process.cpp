@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coproc authors
 // SPDX-License-Identifier: BSL-1.0
 
+#include <src/worker_process.hpp>
+
 #include <coproc/error.hpp>
 #include <os/pidfd.hpp>
 #include <os/signals.hpp>
@@ -10,7 +12,6 @@
 #include <src/forkserver.hpp>
 #include <src/reactor.hpp>
 #include <src/worker_main.hpp>
-#include <src/worker_process.hpp>
 
 #include <csignal>
 #include <cstdio>
@@ -24,7 +25,8 @@
 namespace coproc::detail {
 namespace {
 
-/// A fork while another thread is between making a channel and starting its worker would copy the worker's end of it.
+/// A fork while another thread is between making a channel and starting its worker would copy the
+/// worker's end of it.
 std::shared_mutex& launching() {
     static std::shared_mutex* const mutex = [] {
         on_fork_in_child([]() noexcept { ::new (&launching()) std::shared_mutex; });
@@ -36,7 +38,8 @@ std::shared_mutex& launching() {
 void spawn(const launch_request& request, worker_process& process, channel_numbers parent,
            int child_socket) {
     std::int32_t& error = process.channel().control().start_error;
-    exec_launcher launcher{role::worker, parent, child_socket, os::own_pidfd(), request.name, request.omp_threads, &error};
+    exec_launcher launcher{role::worker,        parent, child_socket, os::own_pidfd(), request.name,
+                           request.omp_threads, &error};
     const std::vector<std::string> arguments{process_title(request.name)};
     auto child = launcher(reactor().get_executor(), own_executable, arguments);
     const pid_t pid = child.id();
@@ -51,7 +54,8 @@ void spawn(const launch_request& request, worker_process& process, channel_numbe
 
 [[noreturn]] void become_worker(worker_start start) noexcept {
     ::setpgid(0, 0);
-    os::reset_signal_handlers(); // those of the program, and a sanitizer's: crashes are told as everywhere
+    os::reset_signal_handlers(); // those of the program, and a sanitizer's: crashes are told as
+                                 // everywhere
     os::unblock_all_signals();
     const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (null > 0) {
@@ -68,7 +72,8 @@ void fork_here(const launch_request& request, worker_process& process, channel_n
     std::fflush(stdout);
     std::fflush(stderr);
     worker_start start;
-    start.parent = os::unique_fd{os::check(::fcntl(os::own_pidfd(), F_DUPFD_CLOEXEC, 3), "duplicate a descriptor")};
+    start.parent = os::unique_fd{
+        os::check(::fcntl(os::own_pidfd(), F_DUPFD_CLOEXEC, 3), "duplicate a descriptor")};
     start.name = request.name;
     start.omp_threads = request.omp_threads;
     start.forked = true;
@@ -78,7 +83,8 @@ void fork_here(const launch_request& request, worker_process& process, channel_n
         const os::signal_blocker blocked;
         pid = fork_without_private(except);
         if (pid == 0) {
-            start.channel = {os::unique_fd{parent.memory}, std::move(child_socket), os::unique_fd{parent.bell}};
+            start.channel = {os::unique_fd{parent.memory}, std::move(child_socket),
+                             os::unique_fd{parent.bell}};
             become_worker(std::move(start));
         }
         ::setpgid(pid, pid); // whoever comes first
@@ -89,10 +95,13 @@ void fork_here(const launch_request& request, worker_process& process, channel_n
 } // namespace
 
 worker_process::worker_process(const launch_request& request, channel_descriptors channel)
-    : generation_{fork_generation()}, name_{request.name}, method_{request.method},
+    : generation_{fork_generation()},
+      name_{request.name},
+      method_{request.method},
       channel_{channel_side::parent, std::move(channel)} {
     channel_.set_peer_spin(request.spin);
-    for (const int fd : {channel_.memory(), channel_.socket(), channel_.bell()}) keep_private(fd);
+    for (const int fd : {channel_.memory(), channel_.socket(), channel_.bell()})
+        keep_private(fd);
 }
 
 void worker_process::adopt(pid_t pid, os::unique_fd pidfd, std::shared_ptr<forkserver> server) {
@@ -102,7 +111,8 @@ void worker_process::adopt(pid_t pid, os::unique_fd pidfd, std::shared_ptr<forks
         pidfd_ = pidfd ? std::move(pidfd) : os::open_pidfd(pid);
         keep_private(pidfd_.get());
     } catch (...) {
-        if (!server_) end(pid); // no descriptor left, but the number is ours until it has been reaped
+        if (!server_)
+            end(pid); // no descriptor left, but the number is ours until it has been reaped
         pid_ = 0;
         throw;
     }
@@ -114,7 +124,8 @@ worker_process::~worker_process() {
     if (!ours() || pid_ == 0) return;
     if (!try_reap()) {
         kill();
-        reap(std::chrono::seconds{10}); // SIGKILL takes effect at once, unless the process is in a broken driver
+        reap(std::chrono::seconds{
+            10}); // SIGKILL takes effect at once, unless the process is in a broken driver
     }
 }
 
@@ -144,7 +155,8 @@ std::optional<int> worker_process::try_reap() noexcept {
             exit_code_ = ended->exit_code;
         }
     }
-    if (!exit_code_) { // nobody knows any more: the program ignores SIGCHLD, or the forkserver was killed
+    if (!exit_code_) { // nobody knows any more: the program ignores SIGCHLD, or the forkserver was
+                       // killed
         const auto crashed = channel_.crash();
         exit_code_ = crashed && crashed->signal > 0 ? -crashed->signal : unknown_exit_code;
     }
@@ -169,11 +181,16 @@ std::unique_ptr<worker_process> launch(const launch_request& request) {
     const channel_numbers numbers{made.parent.memory.get(), made.parent.bell.get()};
     auto process = std::make_unique<worker_process>(request, std::move(made.parent));
     switch (request.method) {
-    case start_method::spawn: spawn(request, *process, numbers, made.worker_socket.get()); break;
-    case start_method::fork: fork_here(request, *process, numbers, std::move(made.worker_socket)); break;
+    case start_method::spawn:
+        spawn(request, *process, numbers, made.worker_socket.get());
+        break;
+    case start_method::fork:
+        fork_here(request, *process, numbers, std::move(made.worker_socket));
+        break;
     case start_method::forkserver: {
         auto server = forkserver::get(request.omp_threads);
-        auto child = server->start(request.name, request.omp_threads, numbers, made.worker_socket.get());
+        auto child =
+            server->start(request.name, request.omp_threads, numbers, made.worker_socket.get());
         process->adopt(child.pid, std::move(child.pidfd), std::move(server));
         break;
     }

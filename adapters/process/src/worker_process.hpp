@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The parent's handle of one worker process: how it is started, its channel, and how it ended. No I/O loop here:
-// the backend watches doorbell() and pidfd(), both become readable.
+// The parent's handle of one worker process: how it is started, its channel, and how it ended. No
+// I/O loop here: the backend watches doorbell() and pidfd(), both become readable.
 
 #include <coproc/start_method.hpp>
 #include <os/unique_fd.hpp>
@@ -22,9 +22,9 @@ class forkserver;
 
 struct launch_request {
     start_method method = start_method::spawn;
-    std::string name = "worker";             ///< shows in ps and as the thread's name
-    unsigned omp_threads = 0;                ///< OMP_NUM_THREADS, unless the environment has it; 0: leave it alone
-    std::chrono::nanoseconds spin = {};      ///< how long the idle worker may spin before it sleeps
+    std::string name = "worker"; ///< shows in ps and as the thread's name
+    unsigned omp_threads = 0; ///< OMP_NUM_THREADS, unless the environment has it; 0: leave it alone
+    std::chrono::nanoseconds spin = {}; ///< how long the idle worker may spin before it sleeps
 };
 
 class worker_process {
@@ -49,12 +49,13 @@ public:
     [[nodiscard]] endpoint& channel() noexcept { return channel_; }
     [[nodiscard]] const endpoint& channel() const noexcept { return channel_; }
 
-    /// SIGKILL to the worker and all processes it started (its process group). Returns at once; pidfd() tells when
-    /// it has ended. Does nothing once it has been reaped. Thread safe.
+    /// SIGKILL to the worker and all processes it started (its process group). Returns at once;
+    /// pidfd() tells when it has ended. Does nothing once it has been reaped. Thread safe.
     void kill() noexcept;
 
-    /// The exit code, negative for a signal as in Python, once the process has ended; the same ever after. What it
-    /// left of its process group is killed. Never waits for the process. Thread safe.
+    /// The exit code, negative for a signal as in Python, once the process has ended; the same ever
+    /// after. What it left of its process group is killed. Never waits for the process. Thread
+    /// safe.
     std::optional<int> try_reap() noexcept;
     /// Waits for the end.
     std::optional<int> reap(std::chrono::nanoseconds timeout) noexcept;
@@ -76,17 +77,18 @@ private:
     os::unique_fd pidfd_;
     endpoint channel_;
     std::shared_ptr<forkserver> server_; // it reaps its children; null: they are ours
-    std::mutex mutex_;                   // between a signal and the reaping, after which the pid is somebody else's
+    std::mutex mutex_; // between a signal and the reaping, after which the pid is somebody else's
     std::optional<int> exit_code_;
 };
 
-/// Starts a worker process. Returns when it has been started, not when it is ready: see handshake. Throws
-/// std::system_error or bootstrap_error, and leaves nothing behind then. Thread safe. With start_method::fork the
-/// child goes its own way inside and does not return.
+/// Starts a worker process. Returns when it has been started, not when it is ready: see handshake.
+/// Throws std::system_error or bootstrap_error, and leaves nothing behind then. Thread safe. With
+/// start_method::fork the child goes its own way inside and does not return.
 std::unique_ptr<worker_process> launch(const launch_request& request);
 
-/// Exits, after telling the parent, if this process was started as a worker but its main never entered
-/// coproc::runtime: what it was about to do would start workers without end. Called before a pool starts workers.
+/// Exits, after telling the parent, if this process was started as a worker but its main never
+/// entered coproc::runtime: what it was about to do would start workers without end. Called before
+/// a pool starts workers.
 void refuse_if_worker_without_runtime();
 
 /// Whether this process is a worker of a pool.

@@ -1,12 +1,13 @@
 // SPDX-FileCopyrightText: 2026 The coproc authors
 // SPDX-License-Identifier: BSL-1.0
 
+#include <src/worker_seat.hpp>
+
 #include <coproc/detail/exception_codec.hpp>
 #include <os/eventfd.hpp>
 #include <src/call_preamble.hpp>
 #include <src/process_backend.hpp>
 #include <src/reactor.hpp>
-#include <src/worker_seat.hpp>
 
 #include <boost/asio/post.hpp>
 
@@ -16,8 +17,8 @@ namespace coproc::detail {
 
 namespace {
 
-// So much is taken off the channel before the news is passed on: a worker must not wait for its next task while a
-// long list of replies is read.
+// So much is taken off the channel before the news is passed on: a worker must not wait for its
+// next task while a long list of replies is read.
 constexpr std::size_t news_limit = 64;
 constexpr std::size_t unwanted_limit = 256;
 
@@ -25,8 +26,12 @@ constexpr std::size_t unwanted_limit = 256;
 
 worker_seat::worker_seat(boost::intrusive_ptr<process_backend> pool, worker_index index,
                          std::unique_ptr<worker_process> process, const job* initializer)
-    : pool_{std::move(pool)}, index_{index}, process_{std::move(process)},
-      handshake_{process_->channel(), initializer, process_->name(), process_->pid()}, bell_{reactor()}, end_{reactor()},
+    : pool_{std::move(pool)},
+      index_{index},
+      process_{std::move(process)},
+      handshake_{process_->channel(), initializer, process_->name(), process_->pid()},
+      bell_{reactor()},
+      end_{reactor()},
       patience_{reactor()} {}
 
 worker_seat::~worker_seat() {
@@ -39,13 +44,14 @@ void worker_seat::watch() {
     boost::asio::post(reactor(), [self = shared_from_this()] {
         self->bell_.assign(self->process_->doorbell());
         self->end_.assign(self->process_->pidfd());
-        self->end_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [self](boost::system::error_code ec) {
-            if (ec) return;
-            boost::system::error_code ignored;
-            self->bell_.cancel(ignored);
-            self->patience_.cancel();
-            self->pool_->on_end(self);
-        });
+        self->end_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                              [self](boost::system::error_code ec) {
+                                  if (ec) return;
+                                  boost::system::error_code ignored;
+                                  self->bell_.cancel(ignored);
+                                  self->patience_.cancel();
+                                  self->pool_->on_end(self);
+                              });
         self->patience_.expires_after(handshake::hello_timeout);
         self->patience_.async_wait([self](boost::system::error_code ec) {
             if (!ec) self->pool_->on_no_hello(self);
@@ -100,7 +106,9 @@ bool worker_seat::send(const chunk& c, bool want_rss, bool sender_listens) {
     try {
         preamble.encode(out);
         w.encode(c, out);
-        if (out.room() != 0) throw serialization_error{"coproc: a value shrank while it was being encoded (is another thread writing to it?)"};
+        if (out.room() != 0)
+            throw serialization_error{"coproc: a value shrank while it was being encoded (is "
+                                      "another thread writing to it?)"};
     } catch (...) {
         channel.abandon();
         throw;
@@ -124,10 +132,11 @@ worker_seat::revocation worker_seat::revoke(std::uint64_t chunk_id, bool for_goo
     flight dropped; // released outside the lock
     const std::scoped_lock lock{mutex_};
     if (left_) return revocation::unknown;
-    const auto at = std::ranges::find(flights_, chunk_id, [](const flight& f) { return f.what.id; });
+    const auto at =
+        std::ranges::find(flights_, chunk_id, [](const flight& f) { return f.what.id; });
     if (at == flights_.end()) {
-        // Either its reply has just been heard, or another thread is about to send it. Nobody clears what is noted
-        // for the former, so only the newest are kept.
+        // Either its reply has just been heard, or another thread is about to send it. Nobody
+        // clears what is noted for the former, so only the newest are kept.
         if (for_good) unwanted_.push_back(chunk_id);
         if (unwanted_.size() > unwanted_limit) unwanted_.pop_front();
         return revocation::unknown;
@@ -198,10 +207,12 @@ void worker_seat::hear(incoming& message, worker_news& news) {
         }
         if (now == handshake::state::initializing)
             boost::asio::post(reactor(), [self = shared_from_this()] { self->patience_.cancel(); });
-        if (now == handshake::state::ready || now == handshake::state::failed) news.handshake_now = now;
+        if (now == handshake::state::ready || now == handshake::state::failed)
+            news.handshake_now = now;
         return;
     }
-    const auto at = std::ranges::find(flights_, message.id, [](const flight& f) { return f.what.id; });
+    const auto at =
+        std::ranges::find(flights_, message.id, [](const flight& f) { return f.what.id; });
     if (at == flights_.end()) return; // of a task that has been forgotten
     switch (message.kind) {
     case message_kind::reply:
@@ -219,8 +230,10 @@ void worker_seat::hear(incoming& message, worker_news& news) {
                 outcome.error = local_failure(std::current_exception(), std::move(info));
             }
         }
-        news.done.push_back({std::move(at->what), std::move(outcome), std::chrono::nanoseconds{static_cast<std::int64_t>(message.duration_ns)},
-                             message.resident_bytes});
+        news.done.push_back(
+            {std::move(at->what), std::move(outcome),
+             std::chrono::nanoseconds{static_cast<std::int64_t>(message.duration_ns)},
+             message.resident_bytes});
         flights_.erase(at);
         break;
     }
@@ -230,7 +243,8 @@ void worker_seat::hear(incoming& message, worker_news& news) {
         if (!at->what.of->many()) at->what.of->core().report_progress(report.done, report.total);
         break;
     }
-    default: throw channel_corrupt{"coproc: a worker sent a message that only its parent sends"};
+    default:
+        throw channel_corrupt{"coproc: a worker sent a message that only its parent sends"};
     }
 }
 

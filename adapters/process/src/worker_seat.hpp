@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// One worker process as a pool sees it: what is in flight on its channel, and the watch on its bell and its end.
-// The backend decides, the seat carries out. Its mutex serialises the channel; it is never held together with the
-// backend's, and no user code but the codec runs under it.
+// One worker process as a pool sees it: what is in flight on its channel, and the watch on its bell
+// and its end. The backend decides, the seat carries out. Its mutex serialises the channel; it is
+// never held together with the backend's, and no user code but the codec runs under it.
 
 #include <coproc/detail/dispatcher.hpp>
 #include <coproc/detail/patient_mutex.hpp>
@@ -58,9 +58,10 @@ public:
     void watch();
 
     // --- towards the worker ------------------------------------------------------------------------------------
-    /// Puts the chunk on the channel. Throws what encoding threw; then nothing was sent. False: it has been revoked
-    /// for good meanwhile. Nothing happens when dead. `sender_listens`: the calling thread will wait for the reply by
-    /// itself and end that with wait_for_what_is_due, so the bell need not ring for it.
+    /// Puts the chunk on the channel. Throws what encoding threw; then nothing was sent. False: it
+    /// has been revoked for good meanwhile. Nothing happens when dead. `sender_listens`: the
+    /// calling thread will wait for the reply by itself and end that with wait_for_what_is_due, so
+    /// the bell need not ring for it.
     bool send(const chunk& c, bool want_rss, bool sender_listens);
     /// Wakes the worker if it sleeps.
     void flush() noexcept;
@@ -77,16 +78,20 @@ public:
     enum class afterwards {
         nothing,
         wait_for_bell,        ///< the bell is armed, so that what comes later is announced
-        wait_for_what_is_due, ///< the same, unless nothing is in flight: then the next send sees to it
+        wait_for_what_is_due, ///< the same, unless nothing is in flight: then the next send sees to
+                              ///< it
     };
     /// Takes what is on the channel.
     worker_news listen(afterwards then);
     /// The bell stays silent while a thread looks by itself.
     void disarm();
     [[nodiscard]] bool has_news();
-    [[nodiscard]] std::optional<running_call> running() const noexcept { return process_->channel().running(); }
+    [[nodiscard]] std::optional<running_call> running() const noexcept {
+        return process_->channel().running();
+    }
 
-    /// Takes the seat out of service: false if it was already. What is on the channel is not listened to any more.
+    /// Takes the seat out of service: false if it was already. What is on the channel is not
+    /// listened to any more.
     bool leave();
     [[nodiscard]] bool was_ready() const noexcept { return ready_.load(std::memory_order_acquire); }
     [[nodiscard]] handshake& greeting() noexcept { return handshake_; }
@@ -96,8 +101,9 @@ public:
 
     /// Deliberately retired: its end is no loss. Guarded by the backend's mutex.
     bool retired = false;
-    /// How much news has been taken off the channel that the dispatcher does not know yet: another thread is about to
-    /// tell it. Whether a chunk was lost with the worker cannot be said before. Goes down under the backend's mutex.
+    /// How much news has been taken off the channel that the dispatcher does not know yet: another
+    /// thread is about to tell it. Whether a chunk was lost with the worker cannot be said before.
+    /// Goes down under the backend's mutex.
     std::atomic<unsigned> undigested{0};
     /// What waits for that. Guarded by the backend's mutex.
     std::function<void()> when_digested;
@@ -119,11 +125,12 @@ private:
     handshake handshake_;
 
     patient_mutex mutex_;
-    std::deque<flight> flights_; // in the order they were sent
+    std::deque<flight> flights_;         // in the order they were sent
     std::deque<std::uint64_t> unwanted_; // revoked for good before they were sent
-    std::uint64_t learned_ = 0;  // how much of the exception registry the worker knows
+    std::uint64_t learned_ = 0;          // how much of the exception registry the worker knows
     bool left_ = false;
-    bool unheard_ = false; // the bell is not armed, and what is in flight has a thread that listens for it
+    bool unheard_ =
+        false; // the bell is not armed, and what is in flight has a thread that listens for it
     std::atomic<bool> ready_{false};
 
     // The reactor's.

@@ -10,8 +10,9 @@
 
 namespace coproc {
 
-/// Every time parameter of the library: nanoseconds, made from any chrono duration. A floating or coarse duration
-/// that does not fit saturates instead of overflowing, so `hours::max()` means "for ever".
+/// Every time parameter of the library: nanoseconds, made from any chrono duration. A floating or
+/// coarse duration that does not fit saturates instead of overflowing, so `hours::max()` means "for
+/// ever".
 class duration : public std::chrono::nanoseconds {
 public:
     /// Zero.
@@ -19,19 +20,22 @@ public:
 
     /// From any chrono duration, saturating; not-a-number is zero.
     template <class Rep, class Period>
-    constexpr duration(std::chrono::duration<Rep, Period> d) noexcept // NOLINT(google-explicit-constructor)
+    constexpr duration(
+        std::chrono::duration<Rep, Period> d) noexcept // NOLINT(google-explicit-constructor)
         : std::chrono::nanoseconds{saturate(d)} {}
 
 private:
     template <class Rep, class Period>
-    static constexpr std::chrono::nanoseconds saturate(std::chrono::duration<Rep, Period> d) noexcept {
+    static constexpr std::chrono::nanoseconds
+    saturate(std::chrono::duration<Rep, Period> d) noexcept {
         using wide = std::chrono::duration<long double, std::nano>;
         using std::chrono::nanoseconds;
         const wide ns = d;
         if (ns >= wide{nanoseconds::max()}) return nanoseconds::max();
         if (ns <= wide{nanoseconds::min()}) return nanoseconds::min();
         if constexpr (std::is_floating_point_v<Rep>)
-            return ns != ns ? nanoseconds{0} : nanoseconds{static_cast<nanoseconds::rep>(ns.count())};
+            return ns != ns ? nanoseconds{0}
+                            : nanoseconds{static_cast<nanoseconds::rep>(ns.count())};
         else
             return std::chrono::duration_cast<nanoseconds>(d);
     }

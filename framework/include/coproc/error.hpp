@@ -101,7 +101,8 @@ public:
 
     /// Of the worker: worker_pid().
     [[nodiscard]] pid_t pid() const noexcept { return worker_pid(); }
-    /// What the process returned, or the negative number of the signal that killed it, as in Python.
+    /// What the process returned, or the negative number of the signal that killed it, as in
+    /// Python.
     [[nodiscard]] int exit_code() const noexcept { return exit_code_; }
     /// "SIGSEGV" and the like; empty when the worker left by itself.
     [[nodiscard]] std::string signal_name() const;

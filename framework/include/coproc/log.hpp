@@ -10,8 +10,8 @@
 
 namespace coproc {
 
-/// What the library has to say outside of a result: an error nobody looked at, a callback that threw, a worker
-/// that was replaced.
+/// What the library has to say outside of a result: an error nobody looked at, a callback that
+/// threw, a worker that was replaced.
 enum class log_kind { unobserved_error, callback_error, worker_restarted, pool_broken, other };
 
 /// One message to a log handler; its text lives as long as the call.
@@ -19,16 +19,21 @@ struct log_record {
     log_kind kind;            ///< what it is about
     std::string_view message; ///< one or more lines, without a trailing newline
 
-    operator std::string_view() const noexcept { return message; } // NOLINT(google-explicit-constructor)
-    operator std::string() const { return std::string{message}; }  // NOLINT(google-explicit-constructor)
+    operator std::string_view() const noexcept {
+        return message;
+    } // NOLINT(google-explicit-constructor)
+    operator std::string() const {
+        return std::string{message};
+    } // NOLINT(google-explicit-constructor)
 };
 
 /// What set_log_handler takes.
 using log_handler = std::function<void(const log_record&)>;
 
-/// Replaces the log hook of this process and returns the former one; an empty function restores the default, which
-/// writes to stderr, except for workers that were replaced. The handler takes a `log_record`, a `std::string_view` or a `std::string`; it may be called
-/// from any thread, one call at a time, and what it throws is ignored.
+/// Replaces the log hook of this process and returns the former one; an empty function restores the
+/// default, which writes to stderr, except for workers that were replaced. The handler takes a
+/// `log_record`, a `std::string_view` or a `std::string`; it may be called from any thread, one
+/// call at a time, and what it throws is ignored.
 log_handler set_log_handler(log_handler handler);
 
 namespace detail {

@@ -17,28 +17,32 @@ namespace coproc {
 
 namespace asio = boost::asio;
 
-/// How a pool is made. Every field has a default; the order of the fields stays, so designated initialisers work.
+/// How a pool is made. Every field has a default; the order of the fields stays, so designated
+/// initialisers work.
 struct pool_options {
     /// How many workers; 0: `cpu_count()`, which honours CPU affinity and the cgroup's quota.
     unsigned workers = 0;
-    /// "process", "dummy" (threads) or an adapter's name; "": the environment's COPROC_BACKEND, else "process".
+    /// "process", "dummy" (threads) or an adapter's name; "": the environment's COPROC_BACKEND,
+    /// else "process".
     std::string backend = {};
-    /// How worker processes come to be; empty: what `set_start_method` chose, else spawn. Ignored by threads.
+    /// How worker processes come to be; empty: what `set_start_method` chose, else spawn. Ignored
+    /// by threads.
     std::optional<start_method> start = {};
-    /// Runs first in every worker: `coproc::job{f, args...}`. If it throws, the worker is restarted a bounded number
-    /// of times, then the pool is broken and every task fails with what the first one threw; with a bootstrap_error if
-    /// it crashed.
+    /// Runs first in every worker: `coproc::job{f, args...}`. If it throws, the worker is restarted
+    /// a bounded number of times, then the pool is broken and every task fails with what the first
+    /// one threw; with a bootstrap_error if it crashed.
     job initializer = {};
     /// A worker is replaced after so many tasks (items of a map count one each); 0: never.
     std::size_t max_tasks_per_worker = 0;
-    /// Bytes of resident memory: a worker above is replaced between tasks, one above twice that is killed; 0: no limit.
+    /// Bytes of resident memory: a worker above is replaced between tasks, one above twice that is
+    /// killed; 0: no limit.
     std::size_t max_worker_memory = 0;
     /// For every task of this pool that says nothing else.
     task_options defaults = {};
     /// Shows in worker names, ps, logs and traces.
     std::string name = {};
-    /// Where then() callbacks, progress callbacks and foreign coroutines run; empty: a thread of the library's own.
-    /// Its context must outlive the pool and the handles of its results.
+    /// Where then() callbacks, progress callbacks and foreign coroutines run; empty: a thread of
+    /// the library's own. Its context must outlive the pool and the handles of its results.
     asio::any_io_executor callback_executor = {};
 };
 

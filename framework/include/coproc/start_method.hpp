@@ -9,13 +9,17 @@ namespace coproc {
 
 /// How worker processes come to be.
 enum class start_method : std::uint8_t {
-    /// A fresh start of the program: cheap however large the parent is, and nothing is inherited. The default.
+    /// A fresh start of the program: cheap however large the parent is, and nothing is inherited.
+    /// The default.
     spawn,
-    /// A single-threaded server, started once per program, forks the workers: faster than spawn from the second
+    /// A single-threaded server, started once per program, forks the workers: faster than spawn
+    /// from the second
     /// worker on. Nothing of the parent is inherited here either.
     forkserver,
-    /// A copy of the calling process: what stands in memory is there in the worker. Only the calling thread exists
-    /// in the copy; locks that other threads held stay locked, so this is for programs that know their threads.
+    /// A copy of the calling process: what stands in memory is there in the worker. Only the
+    /// calling thread exists
+    /// in the copy; locks that other threads held stay locked, so this is for programs that know
+    /// their threads.
     fork,
 };
 

@@ -28,9 +28,9 @@ namespace coproc {
 ///     auto s = pool.imap(f, inputs);
 ///     while (auto x = co_await s.next()) ...                       // suspends; empty at the end
 ///
-/// Results before a failing item are delivered, then its exception is thrown once, then the stream has ended. The
-/// handle is cheap to copy, all copies are one stream; dropping the last one cancels what is left. It can be read
-/// once, by one consumer at a time. Thread safety: as that says.
+/// Results before a failing item are delivered, then its exception is thrown once, then the stream
+/// has ended. The handle is cheap to copy, all copies are one stream; dropping the last one cancels
+/// what is left. It can be read once, by one consumer at a time. Thread safety: as that says.
 template <class R>
 class stream {
 public:
@@ -42,8 +42,8 @@ public:
     /// An asynchronous operation; see stream::next().
     class next_operation {
     public:
-        /// *Completion signature*: `void(std::exception_ptr, std::optional<R>)`. *Cancellation*: any type cancels the
-        /// stream, which then ends with cancelled_error.
+        /// *Completion signature*: `void(std::exception_ptr, std::optional<R>)`. *Cancellation*:
+        /// any type cancels the stream, which then ends with cancelled_error.
         template <asio::completion_token_for<void(std::exception_ptr, std::optional<R>)> Token>
         auto operator()(Token&& token) {
             return detail::async_take(item(), std::forward<Token>(token));
@@ -52,12 +52,14 @@ public:
         auto operator co_await() && { return detail::result_awaiter<std::optional<R>>{item()}; }
 
         /// For the library.
-        explicit next_operation(std::shared_ptr<detail::stream_state<R>> from) noexcept : from_{std::move(from)} {}
+        explicit next_operation(std::shared_ptr<detail::stream_state<R>> from) noexcept
+            : from_{std::move(from)} {}
 
     private:
         auto item() const {
             if (from_) return from_->async_next();
-            auto ended = detail::state_ptr<std::optional<R>>{new detail::result_state<std::optional<R>>};
+            auto ended =
+                detail::state_ptr<std::optional<R>>{new detail::result_state<std::optional<R>>};
             ended->emplace(std::nullopt);
             ended->complete();
             return ended;
@@ -65,17 +67,18 @@ public:
         std::shared_ptr<detail::stream_state<R>> from_;
     };
 
-    /// The next value, empty at the end: `co_await s.next()`, or with any completion token `s.next()(token)`. An imap
-    /// reads its input here, on the caller's thread.
+    /// The next value, empty at the end: `co_await s.next()`, or with any completion token
+    /// `s.next()(token)`. An imap reads its input here, on the caller's thread.
     [[nodiscard]] next_operation next() { return next_operation{state_}; }
 
-    /// The next value within `timeout`, empty at the end. *Exceptions*: the failing item's; timeout_error (kind
-    /// waiting), after which the stream goes on as before.
+    /// The next value within `timeout`, empty at the end. *Exceptions*: the failing item's;
+    /// timeout_error (kind waiting), after which the stream goes on as before.
     std::optional<R> next(duration timeout) {
         return state_ ? state_->next(detail::deadline_after(timeout)) : std::nullopt;
     }
 
-    /// An input iterator. Incrementing it waits for the next value. *Exceptions*: the failing item's, in its turn.
+    /// An input iterator. Incrementing it waits for the next value. *Exceptions*: the failing
+    /// item's, in its turn.
     class iterator {
     public:
         using iterator_concept = std::input_iterator_tag;
@@ -99,11 +102,13 @@ public:
 
     private:
         friend class stream;
-        iterator(std::shared_ptr<detail::stream_state<R>> from, std::shared_ptr<std::optional<R>> current) noexcept
+        iterator(std::shared_ptr<detail::stream_state<R>> from,
+                 std::shared_ptr<std::optional<R>> current) noexcept
             : from_{std::move(from)}, current_{std::move(current)} {}
 
         std::shared_ptr<detail::stream_state<R>> from_;
-        std::shared_ptr<std::optional<R>> current_; // shared by the copies of an iterator, as they are one position
+        std::shared_ptr<std::optional<R>>
+            current_; // shared by the copies of an iterator, as they are one position
     };
 
     /// Waits for the first value.
@@ -116,7 +121,8 @@ public:
     std::default_sentinel_t end() const noexcept { return {}; }
 
     /// For the library: `state` is abandoned when the last handle goes.
-    explicit stream(std::shared_ptr<detail::stream_state<R>> state) noexcept : state_{std::move(state)} {}
+    explicit stream(std::shared_ptr<detail::stream_state<R>> state) noexcept
+        : state_{std::move(state)} {}
 
 private:
     std::shared_ptr<detail::stream_state<R>> state_;

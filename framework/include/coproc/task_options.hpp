@@ -13,10 +13,12 @@ namespace coproc {
 
 /// What one call may ask for: `pool.with({.timeout = 2s}).apply_async(f, x)`.
 struct task_options {
-    /// Counts from when the task (each item of a map) starts to run. A process is stopped for real and its process
-    /// group with it; a thread is asked through `this_task::stop_token()`. The result fails with timeout_error.
+    /// Counts from when the task (each item of a map) starts to run. A process is stopped for real
+    /// and its process group with it; a thread is asked through `this_task::stop_token()`. The
+    /// result fails with timeout_error.
     std::optional<duration> timeout = {};
-    /// How long the task may wait to start; past it the result fails with timeout_error (kind queued).
+    /// How long the task may wait to start; past it the result fails with timeout_error (kind
+    /// queued).
     std::optional<duration> queue_timeout = {};
     /// Further attempts after the *worker* was lost; an exception is an answer and is not retried.
     unsigned retries = 0;

@@ -45,20 +45,22 @@ protected:
 
 } // namespace detail
 
-/// What a task can ask and tell about itself while it runs; on both backends alike. Outside a task: an empty
-/// label, a token that never stops, attempt 0, and progress goes nowhere. Thread safety: each call concerns the
-/// task of the calling thread.
+/// What a task can ask and tell about itself while it runs; on both backends alike. Outside a task:
+/// an empty label, a token that never stops, attempt 0, and progress goes nowhere. Thread safety:
+/// each call concerns the task of the calling thread.
 namespace this_task {
 
 /// The label given in task_options, or "".
 std::string label();
 
-/// Asked to stop when the task is cancelled or past its timeout. Threads (`dummy`) can only ask; a process is also
-/// stopped by force, so there the token is a courtesy that never fires before the end.
+/// Asked to stop when the task is cancelled or past its timeout. Threads (`dummy`) can only ask; a
+/// process is also stopped by force, so there the token is a courtesy that never fires before the
+/// end.
 std::stop_token stop_token() noexcept;
 
-/// Tells the caller's `on_progress` how far this task is; `total` 0 means unknown. Cheap; reports that come faster
-/// than they are read are merged, the last one is always delivered before the result.
+/// Tells the caller's `on_progress` how far this task is; `total` 0 means unknown. Cheap; reports
+/// that come faster than they are read are merged, the last one is always delivered before the
+/// result.
 void report_progress(std::uint64_t done, std::uint64_t total);
 
 /// 1 for the first attempt, 2 for the first retry, ...

@@ -3,9 +3,11 @@
 
 // Both ends of a channel in one process: no worker, no pool.
 
-#include <os/eventfd.hpp>
 #include <src/channel.hpp>
+
 #include "support/catch.hpp"
+
+#include <os/eventfd.hpp>
 
 #include <atomic>
 #include <cstring>
@@ -25,10 +27,12 @@ namespace {
 struct both_ends {
     explicit both_ends(new_channel made = make_channel())
         : numbers{made.parent.memory.get(), made.parent.bell.get()},
-          parent{channel_side::parent, duplicate(made)}, worker{channel_side::worker, std::move(made).worker_end()} {}
+          parent{channel_side::parent, duplicate(made)},
+          worker{channel_side::worker, std::move(made).worker_end()} {}
 
     static channel_descriptors duplicate(const new_channel& made) {
-        return {made.parent.memory.duplicate(), made.parent.socket.duplicate(), made.parent.bell.duplicate()};
+        return {made.parent.memory.duplicate(), made.parent.socket.duplicate(),
+                made.parent.bell.duplicate()};
     }
 
     channel_numbers numbers;
@@ -46,8 +50,10 @@ std::vector<std::byte> pattern(std::size_t size, unsigned seed) {
     return bytes;
 }
 
-message_token send(endpoint& to, message_kind kind, std::uint64_t id, const std::vector<std::byte>& bytes) {
-    return to.send(kind, id, 0, bytes.size(), [&](writer& w) { w.bytes(bytes.data(), bytes.size()); });
+message_token send(endpoint& to, message_kind kind, std::uint64_t id,
+                   const std::vector<std::byte>& bytes) {
+    return to.send(kind, id, 0, bytes.size(),
+                   [&](writer& w) { w.bytes(bytes.data(), bytes.size()); });
 }
 
 message_token send_patiently(endpoint& to, message_kind kind, std::uint64_t id) {
@@ -71,14 +77,15 @@ bool rung(int bell) {
 }
 
 std::size_t allocated_bytes(int memfd) {
-    struct stat status {};
+    struct stat status{};
     ::fstat(memfd, &status);
     return static_cast<std::size_t>(status.st_blocks) * 512;
 }
 
 std::size_t open_descriptors() {
     std::size_t count = 0;
-    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator{"/proc/self/fd"}) ++count;
+    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator{"/proc/self/fd"})
+        ++count;
     return count;
 }
 
@@ -87,7 +94,8 @@ std::size_t open_descriptors() {
 TEST_CASE("channel: messages arrive in order with their header") {
     both_ends ch;
     const auto bytes = pattern(100, 1);
-    ch.parent.send(message_kind::call, 7, 3, bytes.size(), [&](writer& w) { w.bytes(bytes.data(), bytes.size()); });
+    ch.parent.send(message_kind::call, 7, 3, bytes.size(),
+                   [&](writer& w) { w.bytes(bytes.data(), bytes.size()); });
     ch.parent.send(message_kind::retire);
 
     incoming* message = ch.worker.peek();
@@ -143,7 +151,7 @@ TEST_CASE("channel: sizes of every kind go round the ring") {
     std::vector<std::size_t> sizes;
     while (got != 4000) {
         if (sent != 4000 && sent - got < endpoint::guaranteed_messages && random() % 2 == 0) {
-            const std::size_t size = random() % 20 == 0   ? random() % 200'000
+            const std::size_t size = random() % 20 == 0  ? random() % 200'000
                                      : random() % 2 == 0 ? random() % 200
                                                          : random() % 40'000;
             sizes.push_back(size);
@@ -160,7 +168,8 @@ TEST_CASE("channel: sizes of every kind go round the ring") {
 }
 
 TEST_CASE("channel: the guaranteed number of messages always fits") {
-    const std::size_t size = GENERATE(std::size_t{0}, std::size_t{1000}, endpoint::inline_limit, std::size_t{50'000});
+    const std::size_t size =
+        GENERATE(std::size_t{0}, std::size_t{1000}, endpoint::inline_limit, std::size_t{50'000});
     both_ends ch;
     for (int round = 0; round != 5; ++round) {
         for (std::uint64_t i = 0; i != endpoint::guaranteed_messages; ++i)
@@ -179,9 +188,9 @@ TEST_CASE("channel: a full ring is refused in the parent, and works again") {
     both_ends ch;
     std::uint64_t sent = 0;
     try {
-        for (;; ++sent) ch.parent.send(message_kind::call, sent);
-    } catch (const channel_full&) {
-    }
+        for (;; ++sent)
+            ch.parent.send(message_kind::call, sent);
+    } catch (const channel_full&) {}
     CHECK(sent >= endpoint::guaranteed_messages);
     CHECK(sent == ring_bytes / sizeof(entry_header));
     REQUIRE(ch.worker.peek() != nullptr);
@@ -194,7 +203,8 @@ TEST_CASE("channel: a worker with a full ring waits for the parent") {
     both_ends ch;
     constexpr std::uint64_t count = 20'000;
     std::thread worker{[&] {
-        for (std::uint64_t i = 0; i != count; ++i) ch.worker.send(message_kind::progress, i);
+        for (std::uint64_t i = 0; i != count; ++i)
+            ch.worker.send(message_kind::progress, i);
     }};
     for (std::uint64_t i = 0; i != count;) {
         incoming* const message = ch.parent.peek();
@@ -304,7 +314,8 @@ TEST_CASE("channel: revoked or run, never both and never neither") {
     std::mt19937 random{17};
     for (std::uint64_t i = 0; i < count;) {
         message_token tokens[4];
-        for (auto& token : tokens) token = send_patiently(ch.parent, message_kind::call, i++);
+        for (auto& token : tokens)
+            token = send_patiently(ch.parent, message_kind::call, i++);
         for (std::uint64_t k = 4; k-- != 0;)
             if (random() % 2 == 0 && ch.parent.revoke(tokens[k])) revoked[i - 4 + k] = 1;
     }
@@ -356,7 +367,8 @@ TEST_CASE("channel: large payloads of many sizes, several under way") {
             incoming* const message = ch.worker.peek();
             REQUIRE(message != nullptr);
             REQUIRE(message->id == under_way.front().first);
-            REQUIRE(same(*message, pattern(under_way.front().second, static_cast<unsigned>(message->id))));
+            REQUIRE(same(*message,
+                         pattern(under_way.front().second, static_cast<unsigned>(message->id))));
             under_way.pop_front();
             ch.worker.pop();
             if (random() % 10 == 0) ch.parent.trim();
@@ -372,7 +384,8 @@ TEST_CASE("channel: descriptors travel with their message") {
         const auto send_files = [&](std::uint64_t id, int count) {
             return ch.parent.send(message_kind::call, id, 0, 8, [&](writer& w) {
                 w.raw(id);
-                for (int i = 0; i != count; ++i) w.descriptor(ch.numbers.memory >= 0 ? STDIN_FILENO : 0);
+                for (int i = 0; i != count; ++i)
+                    w.descriptor(ch.numbers.memory >= 0 ? STDIN_FILENO : 0);
             });
         };
         send_files(1, 2);
@@ -395,7 +408,8 @@ TEST_CASE("channel: descriptors travel with their message") {
         CHECK(message->id == 3);
         reader in = message->payload();
         std::vector<os::unique_fd> files;
-        for (int i = 0; i != 300; ++i) files.emplace_back(in.descriptor());
+        for (int i = 0; i != 300; ++i)
+            files.emplace_back(in.descriptor());
         CHECK_THROWS_AS(in.descriptor(), coproc::serialization_error);
         ch.worker.pop();
         message = ch.worker.peek();
@@ -427,15 +441,25 @@ TEST_CASE("channel: the parent believes nothing in a corrupt channel") {
         os::mapping memory{ch.worker.memory(), 0, mapped_bytes};
         const int messages = static_cast<int>(random() % 6);
         for (int i = 0; i != messages; ++i)
-            send(ch.worker, message_kind::reply, static_cast<std::uint64_t>(i), pattern(random() % 50'000, 1));
+            send(ch.worker, message_kind::reply, static_cast<std::uint64_t>(i),
+                 pattern(random() % 50'000, 1));
         std::byte* const up = memory.data() + control_bytes + ring_bytes;
         auto& control = *reinterpret_cast<channel_control*>(memory.data());
         for (int i = 0; i != 4; ++i) {
             switch (random() % 6) {
-            case 0: control.up.tail.store(std::uint64_t{random()} << (random() % 33)); break;
-            case 1: control.up.tail.store(control.up.tail.load() + random() % 1024); break;
-            case 2: control.down.head.store(std::uint64_t{random()} << (random() % 33)); break;
-            default: up[random() % (ring_bytes / (1u << random() % 12))] = static_cast<std::byte>(random()); break;
+            case 0:
+                control.up.tail.store(std::uint64_t{random()} << (random() % 33));
+                break;
+            case 1:
+                control.up.tail.store(control.up.tail.load() + random() % 1024);
+                break;
+            case 2:
+                control.down.head.store(std::uint64_t{random()} << (random() % 33));
+                break;
+            default:
+                up[random() % (ring_bytes / (1u << random() % 12))] =
+                    static_cast<std::byte>(random());
+                break;
             }
         }
         try {
@@ -443,15 +467,16 @@ TEST_CASE("channel: the parent believes nothing in a corrupt channel") {
                 incoming* const message = ch.parent.peek();
                 if (message == nullptr) break;
                 unsigned sum = 0;
-                for (const std::byte b : message->bytes.first(std::min<std::size_t>(message->bytes.size(), 1u << 20)))
+                for (const std::byte b :
+                     message->bytes.first(std::min<std::size_t>(message->bytes.size(), 1u << 20)))
                     sum += static_cast<unsigned>(b);
                 static_cast<void>(sum);
                 ch.parent.pop();
             }
-            for (int i = 0; i != 10; ++i) send(ch.parent, message_kind::call, 1, pattern(random() % 100'000, 2));
+            for (int i = 0; i != 10; ++i)
+                send(ch.parent, message_kind::call, 1, pattern(random() % 100'000, 2));
         } catch (const channel_corrupt&) {
-        } catch (const channel_full&) {
-        }
+        } catch (const channel_full&) {}
         static_cast<void>(ch.parent.running());
         static_cast<void>(ch.parent.crash());
     }
@@ -468,7 +493,8 @@ TEST_CASE("channel: a payload of more than 4 GiB", "[.large]") {
     constexpr std::size_t size = (std::size_t{4} << 30) + 12345;
     writer& out = ch.parent.begin(message_kind::call, 1, 0, size);
     const std::vector<std::byte> piece = pattern(1u << 20, 1);
-    while (out.room() != 0) out.bytes(piece.data(), std::min(out.room(), piece.size()));
+    while (out.room() != 0)
+        out.bytes(piece.data(), std::min(out.room(), piece.size()));
     ch.parent.commit();
     incoming* const message = ch.worker.peek();
     REQUIRE(message != nullptr);

@@ -92,7 +92,8 @@ TEST_CASE("os: futex waits and wakes, keeps its time") {
         word.store(2);
         futex_wake(word);
     }};
-    while (word.load() == 1) futex_wait(word, 1);
+    while (word.load() == 1)
+        futex_wait(word, 1);
     waker.join();
     CHECK(word.load() == 2);
 }
@@ -125,12 +126,16 @@ TEST_CASE("os: sockets keep boundaries, carry descriptors, and end") {
 }
 
 TEST_CASE("os: processes by descriptor") {
-    const pid_t sleeper = child_that([] { for (;;) ::pause(); });
+    const pid_t sleeper = child_that([] {
+        for (;;)
+            ::pause();
+    });
     const unique_fd watch = open_pidfd(sleeper);
     CHECK_FALSE(has_ended(watch.get()));
     CHECK_FALSE(try_reap(watch.get()));
     CHECK_FALSE(wait_until_ended(watch.get(), 1ms));
-    CHECK(send_signal(watch.get(), SIGKILL)); // a handler inherited from the test framework would be in the way
+    CHECK(send_signal(watch.get(),
+                      SIGKILL)); // a handler inherited from the test framework would be in the way
     REQUIRE(wait_until_ended(watch.get(), 30s));
     const auto kept = try_reap(watch.get(), true);
     REQUIRE(kept);

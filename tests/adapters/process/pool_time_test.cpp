@@ -383,7 +383,8 @@ TEST_CASE("cancelling a coroutine that awaits a task stops the task") {
 }
 
 TEST_CASE("a timeout of an hour does not keep a pool that has ended") {
-    coproc::pool{on("process", 1)}.apply(&twice, 1); // the threads of the library stay, and what they wait on
+    coproc::pool{on("process", 1)}.apply(
+        &twice, 1); // the threads of the library stay, and what they wait on
     const auto before = descriptor_count();
     for (int i = 0; i < 20; ++i) {
         coproc::pool pool{on("process", 1)};

@@ -1,11 +1,12 @@
 // SPDX-FileCopyrightText: 2026 The coproc authors
 // SPDX-License-Identifier: BSL-1.0
 
+#include <src/reactor.hpp>
+
 #include "support/catch.hpp"
 
 #include <coproc/log.hpp>
 #include <coproc/start_method.hpp>
-#include <src/reactor.hpp>
 
 #include <boost/asio/post.hpp>
 
@@ -43,8 +44,10 @@ TEST_CASE("reactor: has a thread of its own without signals, callbacks have anot
 
 TEST_CASE("reactor: an exception goes to the log, and the thread goes on") {
     std::string logged;
-    auto former = coproc::set_log_handler([&](const coproc::log_record& record) { logged = record.message; });
-    boost::asio::post(default_callback_executor(), [] { throw std::runtime_error{"from a callback"}; });
+    auto former =
+        coproc::set_log_handler([&](const coproc::log_record& record) { logged = record.message; });
+    boost::asio::post(default_callback_executor(),
+                      [] { throw std::runtime_error{"from a callback"}; });
     CHECK(on(default_callback_executor(), [] { return 1; }) == 1);
     coproc::set_log_handler(std::move(former));
     CHECK_THAT(logged, ContainsSubstring("from a callback"));
@@ -56,7 +59,9 @@ TEST_CASE("reactor: a forked child has a new one") {
     if (child == 0) {
         std::promise<void> done;
         boost::asio::post(reactor(), [&] { done.set_value(); });
-        ::_exit(done.get_future().wait_for(std::chrono::seconds{30}) == std::future_status::ready ? 0 : 1);
+        ::_exit(done.get_future().wait_for(std::chrono::seconds{30}) == std::future_status::ready
+                    ? 0
+                    : 1);
     }
     int status = -1;
     ::waitpid(child, &status, 0);

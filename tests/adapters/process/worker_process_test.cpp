@@ -32,7 +32,8 @@ using namespace coproc_test;
 namespace {
 
 const auto every_method = [] {
-    return Catch::Generators::values({start_method::spawn, start_method::forkserver, start_method::fork});
+    return Catch::Generators::values(
+        {start_method::spawn, start_method::forkserver, start_method::fork});
 };
 
 // --- what the workers are asked to do
@@ -50,10 +51,15 @@ void label(call_context& call) { reply(call, coproc::this_task::label()); }
 
 [[gnu::noinline]] void die(int signal) {
     switch (signal) {
-    case SIGSEGV: *static_cast<volatile int*>(nullptr) = 1; break;
-    case SIGABRT: std::abort();
-    case SIGILL: __builtin_trap();
-    default: std::raise(signal);
+    case SIGSEGV:
+        *static_cast<volatile int*>(nullptr) = 1;
+        break;
+    case SIGABRT:
+        std::abort();
+    case SIGILL:
+        __builtin_trap();
+    default:
+        std::raise(signal);
     }
     asm volatile("");
 }
@@ -67,7 +73,9 @@ void dies(call_context& call) {
     room[0] = static_cast<char>(depth);
     return depth == -1 ? 0 : recurse(depth + 1) + room[0];
 }
-void overflows_its_stack(call_context& call) { call.reply(4, 0).raw(recurse(call.in().raw<int>())); }
+void overflows_its_stack(call_context& call) {
+    call.reply(4, 0).raw(recurse(call.in().raw<int>()));
+}
 
 volatile bool busy = true;
 void computes_for_ever(call_context&) {
@@ -80,14 +88,16 @@ void computes_for_ever(call_context&) {
 void starts_a_grandchild(call_context& call) {
     const pid_t child = ::fork();
     if (child == 0)
-        for (;;) ::pause();
+        for (;;)
+            ::pause();
     call.reply(sizeof(int), 0).raw(static_cast<int>(child));
 }
 
 void environment(call_context& call) {
     const char* const handover = std::getenv("COPROC_WORKER");
     const char* const threads = std::getenv("OMP_NUM_THREADS");
-    reply(call, std::string{handover != nullptr ? handover : "-"} + " " + (threads != nullptr ? threads : "-"));
+    reply(call, std::string{handover != nullptr ? handover : "-"} + " " +
+                    (threads != nullptr ? threads : "-"));
 }
 
 void descriptors(call_context& call) {
@@ -106,7 +116,8 @@ void echo(call_context& call) {
 }
 
 void reports_progress(call_context& call) {
-    for (std::uint64_t i = 1; i <= 100'000; ++i) coproc::this_task::report_progress(i, 100'000);
+    for (std::uint64_t i = 1; i <= 100'000; ++i)
+        coproc::this_task::report_progress(i, 100'000);
     call.reply(4, 0).raw(1);
 }
 
@@ -121,9 +132,10 @@ void names(call_context& call) {
 void signals(call_context& call) {
     sigset_t blocked;
     ::sigprocmask(SIG_BLOCK, nullptr, &blocked);
-    struct sigaction usr1 {};
+    struct sigaction usr1{};
     ::sigaction(SIGUSR1, nullptr, &usr1);
-    const bool standard = usr1.sa_handler == SIG_DFL && ::sigismember(&blocked, SIGUSR1) == 0 && ::getpgrp() == ::getpid();
+    const bool standard = usr1.sa_handler == SIG_DFL && ::sigismember(&blocked, SIGUSR1) == 0 &&
+                          ::getpgrp() == ::getpid();
     call.reply(4, 0).raw(standard ? 1 : 0);
 }
 
@@ -135,7 +147,8 @@ void starts_workers(call_context& call) {
     idle->greet();
     at_work->greet();
     at_work->send(computes_for_ever);
-    while (!at_work->process->channel().running()) std::this_thread::yield();
+    while (!at_work->process->channel().running())
+        std::this_thread::yield();
     call.reply(2 * sizeof(int), 0).raw(std::array{idle->process->pid(), at_work->process->pid()});
 }
 
@@ -143,7 +156,8 @@ void starts_workers(call_context& call) {
 
 std::size_t open_descriptors() {
     std::size_t count = 0;
-    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator{"/proc/self/fd"}) ++count;
+    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator{"/proc/self/fd"})
+        ++count;
     return count;
 }
 
@@ -151,7 +165,8 @@ std::size_t open_descriptors() {
 std::vector<pid_t> children() {
     std::vector<pid_t> result;
     std::ifstream file{"/proc/thread-self/children"};
-    for (pid_t pid = 0; file >> pid;) result.push_back(pid);
+    for (pid_t pid = 0; file >> pid;)
+        result.push_back(pid);
     return result;
 }
 
@@ -168,7 +183,8 @@ struct pause_variable { // makes workers behave as a program without the runtime
     ~pause_variable() { ::unsetenv("COPROC_TEST_BEFORE_MAIN"); }
 };
 
-/// What a program without coproc::runtime does: here before main, and so before the runtime that the tests have.
+/// What a program without coproc::runtime does: here before main, and so before the runtime that
+/// the tests have.
 const bool before_main = [] {
     const char* const what = std::getenv("COPROC_TEST_BEFORE_MAIN");
     if (what == nullptr || std::getenv("COPROC_WORKER") == nullptr) return false;
@@ -249,7 +265,8 @@ TEST_CASE("worker: a signal leaves its number, what ran, and frames") {
     CHECK(crash->signal == signal);
     CHECK(crash->frames.size() >= 3);
     // "" is the program itself
-    CHECK(std::any_of(crash->frames.begin(), crash->frames.end(), [&](const auto& f) { return f.module.empty(); }));
+    CHECK(std::any_of(crash->frames.begin(), crash->frames.end(),
+                      [&](const auto& f) { return f.module.empty(); }));
 }
 
 TEST_CASE("worker: a stack overflow is told too") {
@@ -319,7 +336,8 @@ TEST_CASE("worker: has the name, the signals and the descriptors of its own") {
     std::signal(SIGUSR1, SIG_DFL);
     worker.greet();
     CHECK_THAT(worker.call<std::string>(names), StartsWith("crunch-1\n"));
-    if (method != start_method::fork) // where there is only the room that the program's own arguments took
+    if (method !=
+        start_method::fork) // where there is only the room that the program's own arguments took
         CHECK_THAT(worker.call<std::string>(names), ContainsSubstring(": crunch-1"));
     CHECK(worker.call(signals) == 1);
 
@@ -363,10 +381,12 @@ TEST_CASE("worker: large payloads go there and back") {
     worker_under_test worker{start_method::spawn};
     worker.greet();
     std::vector<std::byte> bytes(5'000'000);
-    for (std::size_t i = 0; i != bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i * 7 + i / 1000);
+    for (std::size_t i = 0; i != bytes.size(); ++i)
+        bytes[i] = static_cast<std::byte>(i * 7 + i / 1000);
     for (int i = 0; i != 3; ++i) {
         worker.send(echo, 1, bytes);
-        CHECK(worker.take<std::string>() == std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+        CHECK(worker.take<std::string>() ==
+              std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
     }
 }
 
@@ -377,8 +397,10 @@ TEST_CASE("worker: killed in the middle of a large transfer") {
         worker.greet();
         worker.send(echo, 1, bytes);
         std::thread killer{[&] {
-            while (!worker.process->channel().running()) std::this_thread::yield();
-            std::this_thread::sleep_for(std::chrono::milliseconds{3 * round}); // somewhere in it, anywhere will do
+            while (!worker.process->channel().running())
+                std::this_thread::yield();
+            std::this_thread::sleep_for(
+                std::chrono::milliseconds{3 * round}); // somewhere in it, anywhere will do
             worker.process->kill();
         }};
         while (incoming* const message = worker.next()) {

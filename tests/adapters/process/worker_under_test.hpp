@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// One worker process without a pool: started, greeted, and asked to run invokers that the tests write by hand.
+// One worker process without a pool: started, greeted, and asked to run invokers that the tests
+// write by hand.
 
 #include <coproc/job.hpp>
 #include <os/eventfd.hpp>
@@ -35,7 +36,8 @@ public:
 
     /// Through the handshake; throws its error.
     worker_under_test& greet() {
-        while (greeting.now() == handshake::state::starting || greeting.now() == handshake::state::initializing) {
+        while (greeting.now() == handshake::state::starting ||
+               greeting.now() == handshake::state::initializing) {
             if (incoming* const message = next()) {
                 greeting.on_message(*message);
                 process->channel().pop();
@@ -56,21 +58,24 @@ public:
             if (ended) return nullptr;
             if (channel.arm()) continue;
             pollfd entries[] = {{process->doorbell(), POLLIN, 0}, {process->pidfd(), POLLIN, 0}};
-            if (::poll(entries, 2, 30'000) == 0) throw std::runtime_error{"the worker says nothing"};
+            if (::poll(entries, 2, 30'000) == 0)
+                throw std::runtime_error{"the worker says nothing"};
             os::quiet(process->doorbell());
         }
     }
 
-    message_token send(invoker function, std::uint64_t id = 1, const std::vector<std::byte>& arguments = {},
-                       std::uint32_t flags = 0, std::string label = {}) {
+    message_token send(invoker function, std::uint64_t id = 1,
+                       const std::vector<std::byte>& arguments = {}, std::uint32_t flags = 0,
+                       std::string label = {}) {
         call_preamble preamble{function, 1, label};
         sizer s;
         preamble.size(s);
         s.bytes(arguments.size());
-        return process->channel().send(message_kind::call, id, flags | preamble.flags(), s.size(), [&](writer& w) {
-            preamble.encode(w);
-            w.bytes(arguments.data(), arguments.size());
-        });
+        return process->channel().send(message_kind::call, id, flags | preamble.flags(), s.size(),
+                                       [&](writer& w) {
+                                           preamble.encode(w);
+                                           w.bytes(arguments.data(), arguments.size());
+                                       });
     }
 
     /// Sends the call and takes its reply as a T.
@@ -88,7 +93,8 @@ public:
         if (message->kind != message_kind::reply) throw std::runtime_error{"the call failed"};
         T result{};
         if constexpr (std::is_same_v<T, std::string>)
-            result.assign(reinterpret_cast<const char*>(message->bytes.data()), message->bytes.size());
+            result.assign(reinterpret_cast<const char*>(message->bytes.data()),
+                          message->bytes.size());
         else
             result = message->payload().raw<T>();
         process->channel().pop();

@@ -4,10 +4,12 @@
 
 // A pool in the middle of a pipeline:
 //
-//     auto squares = inputs | coproc::views::imap(pool, f) | ranges::to<std::vector>();      // range-v3
-//     for (int x : std::views::iota(0) | coproc::views::imap(pool, f) | std::views::take(3)) // std
+//     auto squares = inputs | coproc::views::imap(pool, f) | ranges::to<std::vector>();      //
+//     range-v3 for (int x : std::views::iota(0) | coproc::views::imap(pool, f) |
+//     std::views::take(3)) // std
 //
-// No header of range-v3 is needed or included: the stream models std's and range-v3's concepts alike.
+// No header of range-v3 is needed or included: the stream models std's and range-v3's concepts
+// alike.
 
 #include <coproc/pool.hpp>
 #include <coproc/stream.hpp>
@@ -44,8 +46,9 @@ private:
     F function_;
 };
 
-/// `range | imap(pool, f)` is `pool.imap(f, range)`: results in input order, lazily, with a bounded window. The pool
-/// may be any pool, or `pool.with(options)` kept in a variable; it must outlive the call, not the stream.
+/// `range | imap(pool, f)` is `pool.imap(f, range)`: results in input order, lazily, with a bounded
+/// window. The pool may be any pool, or `pool.with(options)` kept in a variable; it must outlive
+/// the call, not the stream.
 template <class Pool, class F>
 [[nodiscard]] auto imap(Pool& pool, F&& function) {
     return imap_closure<Pool, std::decay_t<F>, true>{pool, std::forward<F>(function)};

@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Boost.Asio 1.81 cannot co_await an operation whose signature is void(std::exception_ptr, T): its handler tests the
-// result structure instead of the pointer in it. Mended in 1.82; until then a more specialised handler stands in.
+// Boost.Asio 1.81 cannot co_await an operation whose signature is void(std::exception_ptr, T): its
+// handler tests the result structure instead of the pointer in it. Mended in 1.82; until then a
+// more specialised handler stands in.
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/version.hpp>
@@ -16,7 +17,8 @@
 namespace boost::asio::detail {
 
 template <typename T, typename Executor>
-class awaitable_async_op_handler<void(std::exception_ptr, T), Executor> : public awaitable_thread<Executor> {
+class awaitable_async_op_handler<void(std::exception_ptr, T), Executor>
+    : public awaitable_thread<Executor> {
 public:
     struct result_type {
         std::exception_ptr* exception;

@@ -17,7 +17,8 @@
 
 namespace coproc::detail {
 
-/// What both kinds of works with a single result have in common: who cancels, who helps, where callbacks run.
+/// What both kinds of works with a single result have in common: who cancels, who helps, where
+/// callbacks run.
 template <class Value>
 class pool_result : public result_state<Value>, public work {
 public:
@@ -28,7 +29,8 @@ public:
     }
 
 protected:
-    pool_result(backend_ptr pool, work_settings settings, std::uint64_t items, bool more_to_come = false)
+    pool_result(backend_ptr pool, work_settings settings, std::uint64_t items,
+                bool more_to_come = false)
         : work{*this, std::move(pool), std::move(settings), items, more_to_come} {}
 };
 
@@ -50,7 +52,9 @@ public:
             call_.reset();
             auto invoke = [&]() -> decltype(auto) {
                 return std::apply(
-                    [&](Args&... args) -> decltype(auto) { return invoke_once(call.first, std::move(args)...); },
+                    [&](Args&... args) -> decltype(auto) {
+                        return invoke_once(call.first, std::move(args)...);
+                    },
                     call.second);
             };
             if constexpr (std::is_void_v<R>)
@@ -73,13 +77,16 @@ public:
     }
     void size(const chunk& /*c*/, sizer& s) const override {
         if constexpr (Remote)
-            std::apply([&](const Args&... args) { size_call(s, call_->first, args...); }, call_->second);
+            std::apply([&](const Args&... args) { size_call(s, call_->first, args...); },
+                       call_->second);
     }
     void encode(const chunk& /*c*/, writer& w) const override {
         if constexpr (Remote)
-            std::apply([&](const Args&... args) { encode_call(w, call_->first, args...); }, call_->second);
+            std::apply([&](const Args&... args) { encode_call(w, call_->first, args...); },
+                       call_->second);
     }
-    chunk_outcome accept(const chunk& /*c*/, reader& r, const failure_info& where) noexcept override {
+    chunk_outcome accept(const chunk& /*c*/, reader& r,
+                         const failure_info& where) noexcept override {
         if constexpr (Remote) {
             try {
                 call_.reset();
@@ -92,7 +99,9 @@ public:
         return {0, {}};
     }
 
-    void fail(std::uint64_t /*index*/, std::exception_ptr error) noexcept override { this->set_error(std::move(error)); }
+    void fail(std::uint64_t /*index*/, std::exception_ptr error) noexcept override {
+        this->set_error(std::move(error));
+    }
     void finish() noexcept override { this->complete(); }
 
 private:

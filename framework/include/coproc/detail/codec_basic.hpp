@@ -67,7 +67,8 @@ struct as_bits {
         std::memcpy(to, static_cast<const void*>(std::addressof(value)), sizeof(T));
     }
     static T get(const std::byte* from) noexcept {
-        // std::bit_cast would do, but g++ 12 now and then takes a closure for not trivially copyable.
+        // std::bit_cast would do, but g++ 12 now and then takes a closure for not trivially
+        // copyable.
         union room {
             std::byte none;
             T value;

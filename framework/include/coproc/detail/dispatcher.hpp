@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Who does what next: a state machine without I/O, locks, threads or clocks. A backend feeds it events (submitted,
-// ready, done, lost, time passed) and carries out the effects it asks for. Tests feed it events too.
+// Who does what next: a state machine without I/O, locks, threads or clocks. A backend feeds it
+// events (submitted, ready, done, lost, time passed) and carries out the effects it asks for. Tests
+// feed it events too.
 
 #include <coproc/detail/work.hpp>
 #include <coproc/detail/work_queue.hpp>
@@ -26,9 +27,11 @@ struct dispatcher_limits {
     worker_index workers = 1;
     std::size_t max_tasks_per_worker = 0;
     std::size_t max_worker_memory = 0;
-    /// How many chunks may wait at a busy worker to hide the hand-over; 0 for threads, which have none to hide.
+    /// How many chunks may wait at a busy worker to hide the hand-over; 0 for threads, which have
+    /// none to hide.
     std::uint32_t prefetch = 0;
-    /// So many workers in a row may die before they are ready, within `restart_window`; one more breaks the pool.
+    /// So many workers in a row may die before they are ready, within `restart_window`; one more
+    /// breaks the pool.
     std::uint32_t restarts = 4;
     std::chrono::nanoseconds restart_window = std::chrono::seconds{10};
 };
@@ -47,14 +50,15 @@ struct effects {
     std::vector<target> recall;     ///< take back if not started, then call returned()
     std::vector<target> stop;       ///< forgotten chunks: take back, or stop the worker they run on
     std::vector<assignment> assign; ///< hand over
-    std::vector<worker_index> start;  ///< launch a worker for this slot
-    std::vector<worker_index> retire; ///< let the slot's worker end by itself; a new one follows by `start`
-    std::vector<work_ptr> finished;   ///< call finish()
-    bool drained = false;             ///< closed, and nothing is left to do: retire all workers
+    std::vector<worker_index> start; ///< launch a worker for this slot
+    std::vector<worker_index>
+        retire; ///< let the slot's worker end by itself; a new one follows by `start`
+    std::vector<work_ptr> finished; ///< call finish()
+    bool drained = false;           ///< closed, and nothing is left to do: retire all workers
 
     [[nodiscard]] bool empty() const noexcept {
-        return recall.empty() && stop.empty() && assign.empty() && start.empty() && retire.empty() &&
-               finished.empty() && !drained;
+        return recall.empty() && stop.empty() && assign.empty() && start.empty() &&
+               retire.empty() && finished.empty() && !drained;
     }
     void clear() noexcept;
 };
@@ -64,11 +68,12 @@ enum class failure_kind : std::uint8_t { failed, timed_out, cancelled };
 
 /// What a lost worker was doing, and whether that is to blame.
 struct loss {
-    std::uint64_t chunk_id = 0;  ///< 0: nothing, or nothing that matters
-    std::uint32_t item = 0;      ///< within the chunk
-    std::uint32_t done = 0;      ///< so many items before it have their values already (they ran in place)
-    bool deliberate = false;     ///< stopped by us for another reason: its item goes back uncounted
-    std::exception_ptr error{};  ///< what the item fails with, unless it is tried again
+    std::uint64_t chunk_id = 0; ///< 0: nothing, or nothing that matters
+    std::uint32_t item = 0;     ///< within the chunk
+    std::uint32_t done =
+        0; ///< so many items before it have their values already (they ran in place)
+    bool deliberate = false;    ///< stopped by us for another reason: its item goes back uncounted
+    std::exception_ptr error{}; ///< what the item fails with, unless it is tried again
     failure_kind kind = failure_kind::failed;
     bool may_retry = true; ///< false for a timeout: more of the same would not help
 };
@@ -93,26 +98,28 @@ public:
     // --- workers -------------------------------------------------------------------------------------------------
     void ready(worker_index w, time_point now, effects& out);
     /// A worker died before it was ready; `hopeless`: another would fare no better.
-    void start_failed(worker_index w, std::exception_ptr error, bool hopeless, time_point now, effects& out);
+    void start_failed(worker_index w, std::exception_ptr error, bool hopeless, time_point now,
+                      effects& out);
     /// The chunk ended. False: it had been forgotten (cancelled), its outcome does not count.
-    bool done(worker_index w, std::uint64_t chunk_id, chunk_outcome outcome, std::chrono::nanoseconds took,
-              std::size_t rss, time_point now, effects& out);
+    bool done(worker_index w, std::uint64_t chunk_id, chunk_outcome outcome,
+              std::chrono::nanoseconds took, std::size_t rss, time_point now, effects& out);
     /// A recalled chunk had not been started.
     void returned(worker_index w, std::uint64_t chunk_id, time_point now, effects& out);
     /// A worker that was ready is gone; its slot is started anew.
     void lost(worker_index w, const loss& what, time_point now, effects& out);
     /// The chunk could not be handed over: its item `item` fails, the others go back.
-    void refused(worker_index w, std::uint64_t chunk_id, std::uint32_t item, std::exception_ptr error,
-                 time_point now, effects& out);
+    void refused(worker_index w, std::uint64_t chunk_id, std::uint32_t item,
+                 std::exception_ptr error, time_point now, effects& out);
 
     // --- time ----------------------------------------------------------------------------------------------------
     [[nodiscard]] time_point next_deadline() const noexcept;
-    /// Waits that are over; idle workers take over what waits behind busy ones. Running tasks: see overdue().
+    /// Waits that are over; idle workers take over what waits behind busy ones. Running tasks: see
+    /// overdue().
     void expire(time_point now, effects& out);
     /// A worker whose running chunk has reached its timeout as far as is known here, or none.
     [[nodiscard]] std::optional<effects::target> overdue(time_point now) const noexcept;
-    /// What the worker says about it: the item that runs began at `began`, or nothing of the chunk runs yet.
-    /// True: its time is up. Otherwise the deadline has been moved.
+    /// What the worker says about it: the item that runs began at `began`, or nothing of the chunk
+    /// runs yet. True: its time is up. Otherwise the deadline has been moved.
     bool check_overdue(worker_index w, std::optional<time_point> began, time_point now);
     /// The worker is being seen to; it is not overdue again before `at`.
     void postpone(worker_index w, time_point at) { set_deadline(w, at); }
@@ -168,14 +175,16 @@ private:
     void wait_in_queue(work& w, bool at_front);
     void leave_queue(work& w) noexcept;
     [[nodiscard]] flight remove_flight(worker_index index, std::size_t position, time_point now);
-    [[nodiscard]] std::optional<std::size_t> find_flight(worker_index index, std::uint64_t chunk_id) const noexcept;
+    [[nodiscard]] std::optional<std::size_t> find_flight(worker_index index,
+                                                         std::uint64_t chunk_id) const noexcept;
     void set_deadline(worker_index index, time_point at);
     void watch_front(worker_index index, time_point now);
     void recall_below(int priority, effects& out);
     void replace(worker_index index, effects& out);
     void leave_idle(worker_index index) noexcept;
     void break_down(std::exception_ptr error, effects& out);
-    void fail_everything(const std::exception_ptr& error, failure_kind kind, bool also_running, effects& out);
+    void fail_everything(const std::exception_ptr& error, failure_kind kind, bool also_running,
+                         effects& out);
     void check_drained(effects& out);
     [[nodiscard]] bool any_alive() const noexcept;
 
@@ -193,9 +202,9 @@ private:
     std::exception_ptr broken_;
     std::uint64_t last_chunk_id_ = 0;
     std::uint64_t open_works_ = 0;
-    std::uint64_t prefetched_ = 0; // chunks that wait at busy workers
-    int lowest_prefetched_ = 0;    // no priority among them is lower
-    float call_ns_ = 0;            // moving average of single calls
+    std::uint64_t prefetched_ = 0;         // chunks that wait at busy workers
+    int lowest_prefetched_ = 0;            // no priority among them is lower
+    float call_ns_ = 0;                    // moving average of single calls
     std::vector<worker_index> to_restart_; // could not be started; tried again at restart_check_
     time_point restart_check_ = time_point::max();
     bool closed_ = false;

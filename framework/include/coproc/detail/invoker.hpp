@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What a worker is asked to do: an invoker is a function instantiated for one kind of call. It is named on the
-// wire by its module and offset (function_id.hpp), reads its callable and arguments, and writes the reply.
+// What a worker is asked to do: an invoker is a function instantiated for one kind of call. It is
+// named on the wire by its module and offset (function_id.hpp), reads its callable and arguments,
+// and writes the reply.
 
 #include <coproc/detail/wire.hpp>
 
@@ -25,14 +26,17 @@ public:
     /// Callable, then items, as the task encoded them.
     reader& in() noexcept { return in_; }
 
-    /// Publishes which item (index within the chunk) runs from now on, so that a death is blamed on the right one.
+    /// Publishes which item (index within the chunk) runs from now on, so that a death is blamed on
+    /// the right one.
     virtual void begin_item(std::uint32_t index) noexcept = 0;
 
-    /// Space for a reply of exactly `size` bytes and `descriptors` descriptors; call once, then write all of it.
-    /// The reply is sent when the invoker returns. An invoker that throws instead has failed as a whole.
+    /// Space for a reply of exactly `size` bytes and `descriptors` descriptors; call once, then
+    /// write all of it. The reply is sent when the invoker returns. An invoker that throws instead
+    /// has failed as a whole.
     virtual writer& reply(std::size_t size, std::size_t descriptors) = 0;
 
-    /// Keeps what owns the reply's descriptors until this context ends, which is after the reply was sent.
+    /// Keeps what owns the reply's descriptors until this context ends, which is after the reply
+    /// was sent.
     void keep(std::shared_ptr<void> owner) { kept_.push_back(std::move(owner)); }
 
 protected:

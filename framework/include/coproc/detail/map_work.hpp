@@ -26,7 +26,8 @@ struct map_value<void> {
 template <class R>
 using map_value_t = typename map_value<R>::type;
 
-/// An input that can be let go before the others. Trivial ones need no letting go and stay contiguous.
+/// An input that can be let go before the others. Trivial ones need no letting go and stay
+/// contiguous.
 template <class T, bool Trivial = std::is_trivially_copyable_v<T>>
 class input_array {
 public:
@@ -44,7 +45,8 @@ public:
         return item;
     }
     void release(std::size_t first, std::size_t count) noexcept {
-        for (std::size_t i = first; i < first + count; ++i) items_[i].reset();
+        for (std::size_t i = first; i < first + count; ++i)
+            items_[i].reset();
     }
 
 private:
@@ -97,7 +99,8 @@ public:
         } else {
             std::vector<R> out;
             out.reserve(values_.size());
-            for (auto& v : values_) out.push_back(std::move(*v));
+            for (auto& v : values_)
+                out.push_back(std::move(*v));
             return out;
         }
     }
@@ -118,7 +121,8 @@ R call_item(F& f, Item&& item) {
         if constexpr (std::is_invocable_v<F&, decltype(x)...>)
             return std::invoke(f, std::forward<decltype(x)>(x)...);
         else
-            return std::invoke(F(f), std::forward<decltype(x)>(x)...); // takes calls as an rvalue only
+            return std::invoke(F(f),
+                               std::forward<decltype(x)>(x)...); // takes calls as an rvalue only
     };
     const auto unpack = [&]() -> decltype(auto) {
         if constexpr (Star)
@@ -134,15 +138,18 @@ R call_item(F& f, Item&& item) {
         return unpack();
 }
 
-/// Takes a worker's reply to a chunk; a reply that cannot be read is the failure of the item it broke off at.
+/// Takes a worker's reply to a chunk; a reply that cannot be read is the failure of the item it
+/// broke off at.
 template <class R, class Take>
-chunk_outcome accept_chunk(const chunk& c, reader& r, const failure_info& where, Take&& take) noexcept {
+chunk_outcome accept_chunk(const chunk& c, reader& r, const failure_info& where,
+                           Take&& take) noexcept {
     std::uint32_t ok = 0;
     try {
-        auto reply = decode_chunk_reply<R>(r, c.count, where, [&](std::uint32_t i, auto&&... value) {
-            take(i, std::forward<decltype(value)>(value)...);
-            ok = i + 1;
-        });
+        auto reply =
+            decode_chunk_reply<R>(r, c.count, where, [&](std::uint32_t i, auto&&... value) {
+                take(i, std::forward<decltype(value)>(value)...);
+                ok = i + 1;
+            });
         return {reply.ok, std::move(reply.error)};
     } catch (...) {
         auto at = where;
@@ -156,8 +163,10 @@ class map_work final : public pool_result<map_value_t<R>> {
 public:
     template <class G>
     map_work(backend_ptr pool, work_settings settings, G&& f, input_array<Item> inputs)
-        : pool_result<map_value_t<R>>{std::move(pool), std::move(settings), inputs.size()}, f_(std::forward<G>(f)),
-          inputs_{std::move(inputs)}, results_{inputs_.size()} {}
+        : pool_result<map_value_t<R>>{std::move(pool), std::move(settings), inputs.size()},
+          f_(std::forward<G>(f)),
+          inputs_{std::move(inputs)},
+          results_{inputs_.size()} {}
 
     chunk_outcome run(const chunk& c, item_observer& observer) noexcept override {
         for (std::uint32_t i = 0; i < c.count; ++i) {
@@ -182,16 +191,22 @@ public:
             return nullptr;
     }
     void size(const chunk& c, sizer& s) const override {
-        if constexpr (Remote) size_chunk(s, f_, c.count, [&](std::uint32_t i) -> const Item& { return inputs_[c.first + i]; });
+        if constexpr (Remote)
+            size_chunk(s, f_, c.count,
+                       [&](std::uint32_t i) -> const Item& { return inputs_[c.first + i]; });
     }
     void encode(const chunk& c, writer& w) const override {
-        if constexpr (Remote) encode_chunk(w, f_, c.count, [&](std::uint32_t i) -> const Item& { return inputs_[c.first + i]; });
+        if constexpr (Remote)
+            encode_chunk(w, f_, c.count,
+                         [&](std::uint32_t i) -> const Item& { return inputs_[c.first + i]; });
     }
     chunk_outcome accept(const chunk& c, reader& r, const failure_info& where) noexcept override {
         if constexpr (Remote) {
-            const auto outcome = accept_chunk<R>(c, r, where, [&](std::uint32_t i, auto&&... value) {
-                if constexpr (!std::is_void_v<R>) results_.set(c.first + i, std::forward<decltype(value)>(value)...);
-            });
+            const auto outcome =
+                accept_chunk<R>(c, r, where, [&](std::uint32_t i, auto&&... value) {
+                    if constexpr (!std::is_void_v<R>)
+                        results_.set(c.first + i, std::forward<decltype(value)>(value)...);
+                });
             inputs_.release(c.first, outcome.ok);
             return outcome;
         }

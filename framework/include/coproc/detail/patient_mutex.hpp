@@ -6,14 +6,15 @@
 
 namespace coproc::detail {
 
-/// A mutex that is held for less time than it takes to put a thread to sleep and wake it up: whoever finds it locked
-/// looks again for a moment before it sleeps.
+/// A mutex that is held for less time than it takes to put a thread to sleep and wake it up:
+/// whoever finds it locked looks again for a moment before it sleeps.
 class patient_mutex {
 public:
     void lock() {
         for (int i = 0; i < tries; ++i) {
             if (mutex_.try_lock()) return;
-            for (int k = 0; k < 8; ++k) pause();
+            for (int k = 0; k < 8; ++k)
+                pause();
         }
         mutex_.lock();
     }

@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The bytes between two processes: a writer into memory whose size was computed beforehand, a reader
-// that checks every length against what is left. Descriptors travel beside the bytes, in order.
+// The bytes between two processes: a writer into memory whose size was computed beforehand, a
+// reader that checks every length against what is left. Descriptors travel beside the bytes, in
+// order.
 
 #include <coproc/error.hpp>
 
@@ -21,17 +22,20 @@ namespace coproc::detail {
 class descriptor_source {
 public:
     virtual ~descriptor_source() = default;
-    /// The next descriptor of the message; the caller owns it. Throws serialization_error when there is none left.
+    /// The next descriptor of the message; the caller owns it. Throws serialization_error when
+    /// there is none left.
     virtual int take_descriptor() = 0;
 };
 
-/// A level of a value that contains values of its own type: bounded, so that garbage cannot overflow the stack.
+/// A level of a value that contains values of its own type: bounded, so that garbage cannot
+/// overflow the stack.
 class nesting {
 public:
     static constexpr unsigned limit = 2000;
 
     explicit nesting(unsigned& depth) : depth_{depth} {
-        if (depth == limit) throw serialization_error{"coproc: a value is nested deeper than 2000 levels"};
+        if (depth == limit)
+            throw serialization_error{"coproc: a value is nested deeper than 2000 levels"};
         ++depth_;
     }
     ~nesting() { --depth_; }
@@ -60,12 +64,15 @@ private:
     unsigned depth_ = 0;
 };
 
-/// Second pass: writes into memory of the size the first pass found. A value that changed between the two
-/// passes (another thread wrote to it) is refused rather than written past the end.
+/// Second pass: writes into memory of the size the first pass found. A value that changed between
+/// the two passes (another thread wrote to it) is refused rather than written past the end.
 class writer {
 public:
     explicit writer(std::span<std::byte> out, std::vector<int>* descriptors = nullptr) noexcept
-        : at_{out.data()}, end_{out.data() + out.size()}, begin_{out.data()}, descriptors_{descriptors} {}
+        : at_{out.data()},
+          end_{out.data() + out.size()},
+          begin_{out.data()},
+          descriptors_{descriptors} {}
 
     void bytes(const void* from, std::size_t n) {
         std::byte* to = reserve(n);
@@ -84,16 +91,21 @@ public:
     /// The descriptor stays the caller's; it must be open until the message has been sent.
     void descriptor(int fd) {
         if (descriptors_ == nullptr)
-            throw serialization_error{"coproc: this message cannot carry a descriptor (a handle was sent where only values can go)"};
+            throw serialization_error{"coproc: this message cannot carry a descriptor (a handle "
+                                      "was sent where only values can go)"};
         descriptors_->push_back(fd);
     }
 
-    [[nodiscard]] std::size_t written() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
+    [[nodiscard]] std::size_t written() const noexcept {
+        return static_cast<std::size_t>(at_ - begin_);
+    }
     [[nodiscard]] std::size_t room() const noexcept { return static_cast<std::size_t>(end_ - at_); }
 
 private:
     std::byte* reserve(std::size_t n) {
-        if (n > room()) throw serialization_error{"coproc: a value grew while it was being encoded (is another thread writing to it?)"};
+        if (n > room())
+            throw serialization_error{"coproc: a value grew while it was being encoded (is another "
+                                      "thread writing to it?)"};
         std::byte* to = at_;
         at_ += n;
         return to;
@@ -108,7 +120,8 @@ private:
 /// Reads what a writer wrote; every length is checked against what is left before it is used.
 class reader {
 public:
-    explicit reader(std::span<const std::byte> in, descriptor_source* descriptors = nullptr) noexcept
+    explicit reader(std::span<const std::byte> in,
+                    descriptor_source* descriptors = nullptr) noexcept
         : at_{in.data()}, end_{in.data() + in.size()}, descriptors_{descriptors} {}
 
     const std::byte* bytes(std::size_t n) {
@@ -126,7 +139,8 @@ public:
         return *std::launder(reinterpret_cast<T*>(storage));
     }
 
-    /// An element count that was sent as 64 bits: refused when even elements of `least` bytes cannot be there.
+    /// An element count that was sent as 64 bits: refused when even elements of `least` bytes
+    /// cannot be there.
     std::size_t count(std::size_t least) {
         const auto n = raw<std::uint64_t>();
         if (least != 0 && n > left() / least) truncated();
@@ -134,7 +148,8 @@ public:
     }
 
     int descriptor() {
-        if (descriptors_ == nullptr) throw serialization_error{"coproc: a message came without the descriptor it names"};
+        if (descriptors_ == nullptr)
+            throw serialization_error{"coproc: a message came without the descriptor it names"};
         return descriptors_->take_descriptor();
     }
 
@@ -145,7 +160,8 @@ public:
 
 private:
     [[noreturn]] static void truncated() {
-        throw serialization_error{"coproc: a message is shorter than it says (truncated, or made by another build)"};
+        throw serialization_error{
+            "coproc: a message is shorter than it says (truncated, or made by another build)"};
     }
 
     const std::byte* at_;

@@ -8,8 +8,9 @@
 
 namespace coproc::detail {
 
-/// Works that have items waiting: by priority, then first in, first out. Intrusive; every operation is constant in
-/// the number of works (and logarithmic in the number of different priorities in use). It keeps what it holds alive.
+/// Works that have items waiting: by priority, then first in, first out. Intrusive; every operation
+/// is constant in the number of works (and logarithmic in the number of different priorities in
+/// use). It keeps what it holds alive.
 class work_queue {
 public:
     work_queue() = default;
@@ -38,7 +39,8 @@ private:
 
     level& level_of(int priority);
 
-    std::vector<level> levels_; // highest priority last; emptied levels but the last used are dropped
+    std::vector<level>
+        levels_; // highest priority last; emptied levels but the last used are dropped
     std::size_t size_ = 0;
 };
 

@@ -9,8 +9,9 @@
 
 namespace coproc::dummy {
 
-/// A job for threads: what a dummy::pool's initializer may be. Takes any callable and any arguments, and fits into
-/// pool_options::initializer; a pool of processes that is given one refuses to start.
+/// A job for threads: what a dummy::pool's initializer may be. Takes any callable and any
+/// arguments, and fits into pool_options::initializer; a pool of processes that is given one
+/// refuses to start.
 class job : public coproc::job {
 public:
     job() noexcept = default;
