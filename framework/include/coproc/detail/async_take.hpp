@@ -58,7 +58,7 @@ public:
           handler_{std::move(handler)} {}
 
     void resume() noexcept override {
-        const auto held = holding_context(work_.get_executor());
+        [[maybe_unused]] const auto held = holding_context(work_.get_executor());
         boost::asio::post(work_.get_executor(), [this] {
             auto handler = std::move(handler_);
             const auto state = std::move(state_);
