@@ -14,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <ranges>
 #include <stdexcept>
 #include <tuple>
 #include <type_traits>
@@ -76,12 +77,13 @@ void wait_for(Owner* owner, result_core& result, std::size_t index) {
 
 /// What the combinations have in common: the cores of all parts, cancelled together, and one
 /// completion.
+/// The last part is cancelled first: what waits behind another must not start when that is stopped.
 template <class Value>
 class gathering : public result_state<Value> {
 public:
     bool cancel() noexcept override {
         bool any = false;
-        for (const auto& c : cores_)
+        for (const auto& c : std::views::reverse(cores_))
             any = c->cancel() || any;
         return any;
     }
@@ -104,7 +106,7 @@ protected:
     void complete_with_error(std::exception_ptr error, const result_core* culprit) {
         this->set_error(std::move(error));
         this->complete();
-        for (const auto& c : cores_)
+        for (const auto& c : std::views::reverse(cores_))
             if (c.get() != culprit) c->cancel();
     }
     template <class Make>
@@ -207,7 +209,7 @@ public:
         const auto& core = *this->cores_[index];
         if (core.error()) return this->complete_with_error(core.error(), &core);
         this->complete_with([&] { return pick<0>(index); });
-        for (const auto& c : this->cores_)
+        for (const auto& c : std::views::reverse(this->cores_))
             if (c.get() != &core) c->cancel();
     }
 
@@ -240,7 +242,7 @@ public:
         const auto& core = *this->cores_[index];
         if (core.error()) return this->complete_with_error(core.error(), &core);
         this->complete_with([&] { return value{index, take_regular(*parts_[index])}; });
-        for (const auto& c : this->cores_)
+        for (const auto& c : std::views::reverse(this->cores_))
             if (c.get() != &core) c->cancel();
     }
 
@@ -281,7 +283,7 @@ public:
     }
     void abandon() noexcept override {
         this->discard(); // first, since what is cancelled arrives as an error
-        for (const auto& p : parts_)
+        for (const auto& p : std::views::reverse(parts_))
             p->cancel();
     }
 
@@ -294,7 +296,7 @@ private:
         explicit awaited_item(completion_stream* of) noexcept : of_{of} {}
         bool cancel() noexcept override {
             bool any = false;
-            for (const auto& p : of_->parts_)
+            for (const auto& p : std::views::reverse(of_->parts_))
                 any = p->cancel() || any;
             return any;
         }
