@@ -83,7 +83,8 @@ pid_t start(const exec_plan& plan) {
 
 void end(pid_t child) noexcept {
     ::kill(-child, SIGKILL);
-    ::kill(child, SIGKILL); // where vfork is a fork (under ThreadSanitizer) it may have no group yet
+    ::kill(child,
+           SIGKILL); // where vfork is a fork (under ThreadSanitizer) it may have no group yet
     os::reap_now(child);
 }
 
