@@ -24,11 +24,6 @@ void spin(int /*unused*/) {
         asm volatile("");
 }
 
-void say(int /*unused*/) {
-    say_pid();
-    ::usleep(100'000); // so that the other worker takes the other task
-}
-
 /// A pool within a worker, and one within a worker of that.
 void nest(int depth) {
     say_pid();
@@ -51,12 +46,13 @@ int main(int argc, char** argv) {
     options.start = method == "fork"         ? coproc::start_method::fork
                     : method == "forkserver" ? coproc::start_method::forkserver
                                              : coproc::start_method::spawn;
+    // Every worker says so itself: one that is ready early may run all tasks of a map.
+    if (mode == "idle" || mode == "large") options.initializer = coproc::job{&say_pid};
     coproc::pool pool{options};
     if (mode == "busy") pool.map(&spin, {1, 2});
-    if (mode == "idle") pool.map(&say, {1, 2});
+    if (mode == "idle") pool.apply(&take, std::string{});
     if (mode == "nested") pool.map(&nest, {2, 2});
     if (mode == "large") {
-        pool.map(&say, {1, 2});
         const std::string text(std::size_t{64} << 20, 'x');
         for (;;)
             pool.apply(&take, text);
