@@ -32,6 +32,8 @@ namespace {
 using namespace coproc_test;
 using namespace std::string_literals;
 
+const std::string kept_text = "kept";
+
 int square(int x) { return x * x; }
 int plus(int a, int b) { return a + b; }
 std::string repeat(const std::string& text, int times) {
@@ -113,7 +115,7 @@ TEST_CASE("apply calls a function on a worker") {
                      3) == "n=3");
     CHECK(pool.apply([] { return 5; }) == 5);
     CHECK(pool.apply([](auto x, auto y) { return x * y; }, 2, 2.5) == 5.0);
-    const int captured = 5;
+    int captured = 5;
     const auto trusted = coproc::trust_captures([captured](int x) { return captured * x; });
     CHECK(pool.apply(trusted, 5) == 25);
     pool.apply([] {});
@@ -231,10 +233,9 @@ TEST_CASE("what refers to something arrives as what owns it") {
           std::vector<std::string>{"xxx"});
 
     // Results too; callables get decayed rvalues, as with std::thread.
-    static const std::string kept = "kept";
-    const std::string result = pool.apply([]() -> const std::string& { return kept; });
+    const std::string result = pool.apply([]() -> const std::string& { return kept_text; });
     CHECK(result == "kept");
-    const std::string text = pool.apply([] { return std::string_view{kept}; });
+    const std::string text = pool.apply([] { return std::string_view{kept_text}; });
     CHECK(text == "kept");
     CHECK(pool.apply([](std::string&& s) { return s.size(); }, "four"s) == 4);
     std::string mine = "mine";
