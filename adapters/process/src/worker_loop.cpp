@@ -33,7 +33,9 @@ void send_exception(endpoint& channel, message_kind kind, std::uint64_t id,
 class served_call final : public call_context, public running_task {
 public:
     served_call(endpoint& channel, std::uint64_t id, bool timed, reader& in) noexcept
-        : call_context{in}, channel_{channel}, id_{id}, timed_{timed} {}
+        : call_context{in}, channel_{channel}, id_{id}, timed_{timed} {
+        if (!timed) publish_items_in(channel.control().running_item);
+    }
     ~served_call() { drop_reply(); }
 
     void begin_item(std::uint32_t index) noexcept override {

@@ -102,6 +102,17 @@ struct chunk_reply {
     std::exception_ptr error = {}; // of item `ok`
 };
 
+/// What follows the `ok` results of a chunk: the next item's failure, or nothing if those were all.
+inline std::exception_ptr decode_chunk_error(reader& r, std::uint32_t ok, std::uint32_t count,
+                                             failure_info where) {
+    if (r.raw<std::uint8_t>() == 0) {
+        if (ok != count) malformed();
+        return {};
+    }
+    where.index += ok;
+    return decode_exception(r, where);
+}
+
 /// `take(i, R&&)` gets the results in order (`take(i)` for void), then the failure is returned, if
 /// there is one. `where` describes the chunk's first item. Throws serialization_error when the
 /// reply is damaged; the results that were taken before are good.
@@ -121,12 +132,20 @@ chunk_reply decode_chunk_reply(reader& r, std::uint32_t count, failure_info wher
         for (; reply.ok != ok; ++reply.ok)
             take(reply.ok, decode_element<R>(r));
     }
-    if (r.raw<std::uint8_t>() != 0) {
-        where.index += ok;
-        reply.error = decode_exception(r, where);
-    } else if (ok != count) {
-        malformed();
-    }
+    reply.error = decode_chunk_error(r, ok, count, std::move(where));
+    return reply;
+}
+
+/// The same for results of a kind that is its bytes: all at once to where they belong.
+template <class R>
+    requires(is_bits<R>)
+chunk_reply decode_chunk_reply_into(R* to, reader& r, std::uint32_t count, failure_info where) {
+    chunk_reply reply;
+    const auto ok = r.raw<std::uint32_t>();
+    if (ok > count) malformed();
+    if (ok != 0) std::memcpy(to, r.bytes(ok * sizeof(R)), ok * sizeof(R));
+    reply.ok = ok;
+    reply.error = decode_chunk_error(r, ok, count, std::move(where));
     return reply;
 }
 
@@ -184,7 +203,7 @@ struct chunk_invoker {
         result_buffer<R> results{count, in};
         std::exception_ptr error;
         for (std::uint32_t i = 0; i != count; ++i) {
-            call.begin_item(i);
+            call.next_item(i);
             try {
                 if constexpr (std::is_void_v<R>) {
                     run(function, decode_element<Item>(in));

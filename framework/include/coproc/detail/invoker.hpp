@@ -8,6 +8,7 @@
 
 #include <coproc/detail/wire.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -30,6 +31,14 @@ public:
     /// the right one.
     virtual void begin_item(std::uint32_t index) noexcept = 0;
 
+    /// The same, for loops.
+    void next_item(std::uint32_t index) noexcept {
+        if (item_ != nullptr)
+            item_->store(index, std::memory_order_release);
+        else
+            begin_item(index);
+    }
+
     /// Space for a reply of exactly `size` bytes and `descriptors` descriptors; call once, then
     /// write all of it. The reply is sent when the invoker returns. An invoker that throws instead
     /// has failed as a whole.
@@ -42,7 +51,11 @@ public:
 protected:
     ~call_context() = default;
 
+    /// Storing the index there is all that begin_item() does.
+    void publish_items_in(std::atomic<std::uint32_t>& item) noexcept { item_ = &item; }
+
 private:
+    std::atomic<std::uint32_t>* item_ = nullptr;
     reader& in_;
     std::vector<std::shared_ptr<void>> kept_;
 };

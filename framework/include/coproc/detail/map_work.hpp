@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -78,20 +79,19 @@ private:
 /// Results by index, written from several threads.
 template <class R>
 class result_array {
+public:
+    /// Whether the results lie side by side.
     static constexpr bool direct = std::is_default_constructible_v<R> && !std::is_same_v<R, bool>;
 
-public:
     explicit result_array(std::size_t n) : values_(n) {}
     template <class V>
     void set(std::size_t i, V&& value) {
         values_[i] = std::forward<V>(value);
     }
-    /// Contiguous room for results that are copied as bytes; null if there is none.
-    R* room(std::size_t i) noexcept {
-        if constexpr (direct)
-            return values_.data() + i;
-        else
-            return nullptr;
+    R* room(std::size_t i) noexcept
+        requires(direct)
+    {
+        return values_.data() + i;
     }
     std::vector<R> finish() {
         if constexpr (direct) {
@@ -111,6 +111,7 @@ private:
 template <>
 class result_array<void> {
 public:
+    static constexpr bool direct = false;
     explicit result_array(std::size_t /*n*/) {}
 };
 
@@ -191,22 +192,26 @@ public:
             return nullptr;
     }
     void size(const chunk& c, sizer& s) const override {
-        if constexpr (Remote)
+        if constexpr (!Remote)
+            return;
+        else if constexpr (side_by_side)
+            size_chunk(s, f_, std::addressof(inputs_[c.first]), c.count);
+        else
             size_chunk(s, f_, c.count,
                        [&](std::uint32_t i) -> const Item& { return inputs_[c.first + i]; });
     }
     void encode(const chunk& c, writer& w) const override {
-        if constexpr (Remote)
+        if constexpr (!Remote)
+            return;
+        else if constexpr (side_by_side)
+            encode_chunk(w, f_, std::addressof(inputs_[c.first]), c.count);
+        else
             encode_chunk(w, f_, c.count,
                          [&](std::uint32_t i) -> const Item& { return inputs_[c.first + i]; });
     }
     chunk_outcome accept(const chunk& c, reader& r, const failure_info& where) noexcept override {
         if constexpr (Remote) {
-            const auto outcome =
-                accept_chunk<R>(c, r, where, [&](std::uint32_t i, auto&&... value) {
-                    if constexpr (!std::is_void_v<R>)
-                        results_.set(c.first + i, std::forward<decltype(value)>(value)...);
-                });
+            const auto outcome = take_reply(c, r, where);
             inputs_.release(c.first, outcome.ok);
             return outcome;
         }
@@ -235,6 +240,26 @@ public:
     [[nodiscard]] bool many() const noexcept override { return true; }
 
 private:
+    static constexpr bool side_by_side = std::is_trivially_copyable_v<Item>; // in input_array
+
+    chunk_outcome take_reply(const chunk& c, reader& r, const failure_info& where) noexcept {
+        if constexpr (result_array<R>::direct) {
+            if constexpr (is_bits<R>) {
+                try {
+                    auto reply =
+                        decode_chunk_reply_into<R>(results_.room(c.first), r, c.count, where);
+                    return {reply.ok, std::move(reply.error)};
+                } catch (...) {
+                    return {0, local_failure(std::current_exception(), where)};
+                }
+            }
+        }
+        return accept_chunk<R>(c, r, where, [&](std::uint32_t i, auto&&... value) {
+            if constexpr (!std::is_void_v<R>)
+                results_.set(c.first + i, std::forward<decltype(value)>(value)...);
+        });
+    }
+
     [[no_unique_address]] F f_;
     input_array<Item> inputs_;
     result_array<R> results_;
