@@ -13,6 +13,7 @@
 #include <coproc/error.hpp>
 #include <coproc/job.hpp>
 #include <coproc/log.hpp>
+#include <coproc/mutex.hpp>
 #include <coproc/pool.hpp>
 #include <coproc/pool_options.hpp>
 #include <coproc/pool_stats.hpp>

@@ -11,14 +11,29 @@
 
 namespace coproc::detail::os {
 
-unique_fd make_memfd(const char* name, std::uint64_t size) {
+namespace {
+
+unique_fd make(const char* name, std::uint64_t size, int seals) {
     unique_fd fd{
         check(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING), "create shared memory")};
-    check(retry([&] { return ::ftruncate(fd.get(), static_cast<off_t>(size)); }),
-          "size shared memory");
-    check(::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL),
-          "seal shared memory");
+    grow_memfd(fd.get(), size);
+    check(::fcntl(fd.get(), F_ADD_SEALS, seals), "seal shared memory");
     return fd;
+}
+
+} // namespace
+
+unique_fd make_memfd(const char* name, std::uint64_t size) {
+    return make(name, size, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+}
+
+unique_fd make_growing_memfd(const char* name, std::uint64_t size) {
+    return make(name, size, F_SEAL_SHRINK | F_SEAL_SEAL);
+}
+
+void grow_memfd(int memfd, std::uint64_t size) {
+    check(retry([&] { return ::ftruncate(memfd, static_cast<off_t>(size)); }),
+          "size shared memory");
 }
 
 std::uint64_t sealed_size(int memfd) {

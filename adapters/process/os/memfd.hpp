@@ -19,6 +19,10 @@ namespace coproc::detail::os {
 /// here fail with SIGBUS.
 unique_fd make_memfd(const char* name, std::uint64_t size);
 
+/// The same, but it can be made longer by grow_memfd().
+unique_fd make_growing_memfd(const char* name, std::uint64_t size);
+void grow_memfd(int memfd, std::uint64_t size);
+
 /// The size of a memory file that came from elsewhere; throws unless it is sealed against
 /// shrinking.
 std::uint64_t sealed_size(int memfd);
