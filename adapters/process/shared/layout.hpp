@@ -78,13 +78,17 @@ struct header {
     std::uint64_t magic;
     kind what;
     std::uint32_t unused;
-    std::uint64_t type;   // of the elements, for nouns that have some
-    os::futex_word guard; // 0: free; else party + 1, and the bit that says that somebody sleeps
-    word32 membership;    // changes when a party has joined
-    word32 used;          // parties at and beyond this index have never been
+    std::uint64_t type; // of the elements, for nouns that have some
+
+    // What every operation touches is one cache line.
+    alignas(64) os::futex_word guard; // 0: free; else party + 1, and the bit that says that
+                                      // somebody sleeps
+    word32 membership;                // changes when a party has joined
+    word32 used;                      // parties at and beyond this index have never been
     std::uint32_t unused2;
     wait_word waits[wait_words];
-    redo_log redo;
+
+    alignas(64) redo_log redo;
 };
 
 inline constexpr std::size_t state_offset = 1024;
