@@ -17,6 +17,7 @@
 #include <coproc/pool.hpp>
 #include <coproc/pool_options.hpp>
 #include <coproc/pool_stats.hpp>
+#include <coproc/queue.hpp>
 #include <coproc/ranges.hpp>
 #include <coproc/register_exception.hpp>
 #include <coproc/runtime.hpp>

@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <limits>
 #include <optional>
 #include <sched.h>
 #include <string>
@@ -106,6 +107,28 @@ std::size_t resident_bytes(pid_t pid) noexcept {
     const int read = std::fscanf(file, "%llu %llu", &size, &resident);
     std::fclose(file);
     return read == 2 ? static_cast<std::size_t>(resident) * page_size() : 0;
+}
+
+std::uint64_t available_memory() {
+    std::uint64_t available = std::numeric_limits<std::uint64_t>::max();
+    std::ifstream memory{"/proc/meminfo"};
+    for (std::string name; memory >> name; memory.ignore(std::numeric_limits<int>::max(), '\n')) {
+        if (name != "MemAvailable:") continue;
+        std::uint64_t kilobytes = 0;
+        if (memory >> kilobytes) available = kilobytes * 1024;
+        break;
+    }
+    std::ifstream groups{"/proc/self/cgroup"};
+    for (std::string line; std::getline(groups, line);) {
+        if (!line.starts_with("0::")) continue;
+        const std::string group = "/sys/fs/cgroup" + line.substr(3);
+        std::uint64_t most = 0;
+        std::uint64_t now = 0;
+        if (std::ifstream{group + "/memory.max"} >> most &&
+            std::ifstream{group + "/memory.current"} >> now)
+            available = std::min(available, most - std::min(most, now));
+    }
+    return available;
 }
 
 } // namespace coproc::detail::os

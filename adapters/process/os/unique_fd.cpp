@@ -9,8 +9,10 @@
 
 namespace coproc::detail::os {
 
-unique_fd unique_fd::duplicate() const {
-    return unique_fd{check(::fcntl(fd_, F_DUPFD_CLOEXEC, 3), "duplicate a descriptor")};
+unique_fd unique_fd::duplicate() const { return os::duplicate(fd_); }
+
+unique_fd duplicate(int fd) {
+    return unique_fd{check(::fcntl(fd, F_DUPFD_CLOEXEC, 3), "duplicate a descriptor")};
 }
 
 void set_inheritable(int fd, bool inheritable) noexcept {

@@ -34,6 +34,9 @@ private:
     int fd_ = -1;
 };
 
+/// The same for a descriptor that is somebody else's.
+[[nodiscard]] unique_fd duplicate(int fd);
+
 /// Whether the descriptor survives an exec.
 void set_inheritable(int fd, bool inheritable) noexcept;
 

@@ -135,10 +135,17 @@ object::object(adopt_tag given) : memory_{std::move(given.memory)} {
     if (size < extra_offset || head().magic != header::magic_value || head().what != given.what)
         throw serialization_error{"coproc: a handle arrived whose memory is not what it should be "
                                   "(a damaged message, or one of another version of coproc)"};
-    if (head().type != given.type)
+    require_type(given.type);
+    const auto wanted = given.mapped != 0 ? given.mapped : static_cast<std::size_t>(size);
+    if (wanted > size)
+        throw serialization_error{"coproc: a handle arrived whose memory is too short"};
+    if (wanted > extra_offset) map_.grow(wanted);
+}
+
+void object::require_type(std::uint64_t type) const {
+    if (head().type != type)
         throw serialization_error{
             "coproc: a handle arrived whose elements are of another type than expected"};
-    if (size > extra_offset) map_.grow(size);
 }
 
 object::~object() {

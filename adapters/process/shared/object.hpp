@@ -64,6 +64,7 @@ struct adopt_tag {
     os::unique_fd memory;
     kind what;
     std::uint64_t type = 0;
+    std::size_t mapped = 0; ///< so much of a file that grows; 0: all of it
 };
 
 class object : public std::enable_shared_from_this<object> {
@@ -136,6 +137,9 @@ public:
         self_.store(nobody, std::memory_order_relaxed);
         watched_.store(0, std::memory_order_relaxed);
     }
+
+    /// Throws serialization_error if the elements are of another type.
+    void require_type(std::uint64_t type) const;
 
     [[nodiscard]] std::byte* base() const noexcept { return map_.data(); }
     [[nodiscard]] header& head() const noexcept { return *reinterpret_cast<header*>(base()); }

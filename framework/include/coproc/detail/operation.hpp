@@ -56,6 +56,36 @@ state_ptr<R> failed_operation(std::exception_ptr error) {
     return state;
 }
 
+/// An operation whose work is done by another one without a value: the part that knows R puts the
+/// value here, the part that waits does not know R.
+template <class R>
+class relayed final : public result_state<R>, private continuation {
+public:
+    /// `start(state)` returns the operation that waits. Before that ends without an error,
+    /// `state.emplace(...)` has been called.
+    template <class Start>
+    static state_ptr<R> run(Start&& start) {
+        boost::intrusive_ptr<relayed> self{new relayed};
+        self->mark_observed();
+        self->inner_ = std::forward<Start>(start)(*self);
+        self->held_ = self;
+        if (!self->inner_->attach(*self)) self->resume();
+        return self;
+    }
+
+    bool cancel() noexcept override { return inner_->cancel(); }
+
+private:
+    void resume() noexcept override {
+        const auto held = std::move(held_);
+        if (inner_->error()) this->set_error(inner_->error());
+        this->complete();
+    }
+
+    state_ptr<void> inner_;
+    boost::intrusive_ptr<relayed> held_;
+};
+
 template <class R>
 struct initiate_operation {
     template <class Handler, class Start>
