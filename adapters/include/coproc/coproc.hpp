@@ -5,13 +5,18 @@
 // Everything. One header per facility exists for those who want less.
 
 #include <coproc/async_result.hpp>
+#include <coproc/barrier.hpp>
 #include <coproc/bind_front.hpp>
+#include <coproc/bounded_semaphore.hpp>
 #include <coproc/codec.hpp>
+#include <coproc/condition.hpp>
 #include <coproc/cpu_count.hpp>
 #include <coproc/dummy.hpp>
 #include <coproc/duration.hpp>
 #include <coproc/error.hpp>
+#include <coproc/event.hpp>
 #include <coproc/job.hpp>
+#include <coproc/latch.hpp>
 #include <coproc/log.hpp>
 #include <coproc/mutex.hpp>
 #include <coproc/pool.hpp>
@@ -19,8 +24,10 @@
 #include <coproc/pool_stats.hpp>
 #include <coproc/queue.hpp>
 #include <coproc/ranges.hpp>
+#include <coproc/recursive_mutex.hpp>
 #include <coproc/register_exception.hpp>
 #include <coproc/runtime.hpp>
+#include <coproc/semaphore.hpp>
 #include <coproc/start_method.hpp>
 #include <coproc/stream.hpp>
 #include <coproc/task_options.hpp>

@@ -8,7 +8,6 @@
 
 #include <condition_variable>
 #include <linux/futex.h>
-#include <memory>
 #include <mutex>
 #include <pthread.h>
 #include <sys/syscall.h>
@@ -138,9 +137,9 @@ bool claim_presence(party& p) {
     const std::scoped_lock lock{k.mutex};
     for (keeper* one : k.all)
         if (!one->full()) return one->claim(p);
-    auto fresh = std::make_unique<keeper>();
-    k.all.push_back(fresh.get());
-    return fresh.release()->claim(p);
+    k.all.reserve(k.all.size() + 1);
+    k.all.push_back(new keeper);
+    return k.all.back()->claim(p);
 }
 
 void release_presence(party& p) noexcept {

@@ -18,6 +18,7 @@
 #include <shared/peer_watch.hpp>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <system_error>
 #include <unistd.h>
 
 namespace coproc::detail::shared {
@@ -30,6 +31,15 @@ os::unique_fd make_memory(const create_tag& options) {
     const std::size_t size = extra_offset + options.extra;
     if (!options.grows) return os::make_memfd("coproc", size);
     return os::make_growing_memfd("coproc", size);
+}
+
+/// 0 for what cannot be an object's memory at all.
+std::uint64_t size_of_object(int memory) {
+    try {
+        return os::sealed_size(memory);
+    } catch (const std::system_error&) {
+        return 0;
+    }
 }
 
 // --- spinning ------------------------------------------------------------------------------------
@@ -108,11 +118,14 @@ std::shared_ptr<object> find_object(int memory) {
     return at == r.objects.end() ? nullptr : at->second.lock();
 }
 
-void remember_object(const std::shared_ptr<object>& o) {
+std::shared_ptr<object> remember_object(const std::shared_ptr<object>& o) {
     registry& r = the_registry();
     const auto key = registry::key_of(o->descriptor());
     const std::scoped_lock lock{r.mutex};
-    r.objects[key] = o;
+    auto& entry = r.objects[key];
+    if (auto present = entry.lock()) return present;
+    entry = o;
+    return o;
 }
 
 void leave_and_delete::operator()(object* o) const noexcept {
@@ -130,7 +143,7 @@ object::object(create_tag options)
 }
 
 object::object(adopt_tag given) : memory_{std::move(given.memory)} {
-    const auto size = os::sealed_size(memory_.get());
+    const auto size = size_of_object(memory_.get());
     if (size >= extra_offset) map_ = os::mapping{memory_.get(), 0, extra_offset};
     if (size < extra_offset || head().magic != header::magic_value || head().what != given.what)
         throw serialization_error{"coproc: a handle arrived whose memory is not what it should be "
@@ -161,12 +174,23 @@ object::~object() {
 }
 
 unsigned object::join() {
+    bool seen_dead = false;
+    const auto self = join_somewhere(seen_dead);
+    // Where nobody ever waits, nobody else does it, and the places come to an end.
+    if (seen_dead) bury();
+    return self;
+}
+
+unsigned object::join_somewhere(bool& seen_dead) {
     const std::scoped_lock lock{the_registry().joining};
     if (const auto self = self_.load(std::memory_order_acquire); self != nobody) return self;
     header& h = head();
     for (unsigned i = 0; i != most_parties; ++i) {
         party& p = party_at(i);
-        if (is_present(p)) continue;
+        if (is_present(p)) {
+            seen_dead = seen_dead || is_dead(p);
+            continue;
+        }
         for (auto used = h.used.load();
              used < i + 1 && !h.used.compare_exchange_weak(used, i + 1);) {}
         if (!claim_presence(p)) continue;

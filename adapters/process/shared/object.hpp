@@ -94,7 +94,10 @@ public:
     /// To be called after a change that `count` of those who wait for the word may go on with.
     void wake(unsigned word, int count) noexcept { wake(head().waits[word], count); }
 
-    /// The same for a word of the noun's own.
+    /// The same for a word of the noun's own. `counted_as`: a word of the header on which nobody
+    /// sleeps, or the dead would be taken off the wrong count. Who waits there is counted in the
+    /// word itself as well, and never too few, also if the noun uses the word for another purpose
+    /// later: it must not set the count back.
     bool wait(wait_word& word, unsigned counted_as, deadline until, function_ref<bool()> attempt);
     static void wake(wait_word& word, int count) noexcept;
 
@@ -165,6 +168,7 @@ private:
     static constexpr unsigned nobody = 0x7fff'ffff;
 
     unsigned join();
+    unsigned join_somewhere(bool& seen_dead);
     void leave() noexcept;
     void lock_guard();
     void unlock_guard() noexcept;
@@ -182,7 +186,8 @@ private:
 
 /// The object that a descriptor stands for, if somebody in this process holds it already.
 std::shared_ptr<object> find_object(int memory);
-void remember_object(const std::shared_ptr<object>& o);
+/// From now on the argument is that object, unless there is one by now; returns the one that is.
+std::shared_ptr<object> remember_object(const std::shared_ptr<object>& o);
 
 /// Gives back what this process holds of the object, then forgets it.
 struct leave_and_delete {
@@ -202,7 +207,10 @@ std::shared_ptr<Noun> create(Args&&... args) {
 template <class Noun, class... Args>
 std::shared_ptr<Noun> adopt(os::unique_fd memory, const Args&... args) {
     if (auto known = std::dynamic_pointer_cast<Noun>(find_object(memory.get()))) return known;
-    return create<Noun>(std::move(memory), args...);
+    std::shared_ptr<Noun> fresh{new Noun{std::move(memory), args...}, leave_and_delete{}};
+    // Another thread may have been faster.
+    auto first = std::dynamic_pointer_cast<Noun>(remember_object(fresh));
+    return first != nullptr ? first : fresh;
 }
 
 } // namespace coproc::detail::shared

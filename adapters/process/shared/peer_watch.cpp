@@ -57,8 +57,15 @@ void on_end(pid_t pid) {
         w.by_pid.erase(at);
     }
     // Not here: the guard of an object may have to be waited for.
-    for (auto& one : interested)
-        if (auto object = one.lock()) look_after_later(std::move(object));
+    for (auto& one : interested) {
+        auto object = one.lock();
+        if (object == nullptr) continue;
+        try {
+            look_after_later(object);
+        } catch (const std::exception&) {
+            object->look_after_parties(); // without a thread to do it, here after all
+        }
+    }
 }
 
 } // namespace
@@ -76,18 +83,25 @@ bool watch_peer(pid_t pid, std::weak_ptr<object> interested) {
         }
         return true;
     }
-    auto fresh = std::make_unique<watch>();
+    os::unique_fd process;
     try {
-        fresh->process.assign(os::open_pidfd(pid).release());
+        process = os::open_pidfd(pid);
     } catch (const std::system_error& e) {
         return e.code().value() == ESRCH;
     }
-    fresh->interested.push_back(std::move(interested));
-    fresh->process.async_wait(boost::asio::posix::descriptor_base::wait_read,
-                              [pid](const boost::system::error_code& error) {
-                                  if (!error) on_end(pid);
-                              });
-    w.by_pid.emplace(pid, std::move(fresh));
+    try {
+        auto fresh = std::make_unique<watch>(); // starts the reactor, which needs descriptors, too
+        fresh->process.assign(process.get());
+        static_cast<void>(process.release());
+        fresh->interested.push_back(std::move(interested));
+        fresh->process.async_wait(boost::asio::posix::descriptor_base::wait_read,
+                                  [pid](const boost::system::error_code& error) {
+                                      if (!error) on_end(pid);
+                                  });
+        w.by_pid.emplace(pid, std::move(fresh));
+    } catch (const std::exception&) {
+        return false;
+    }
     return true;
 }
 

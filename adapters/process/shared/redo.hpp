@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <cassert>
 #include <cstddef>
 #include <shared/layout.hpp>
 
@@ -28,6 +29,8 @@ public:
         log_.count.store(count_, std::memory_order_release);
         apply(base_, log_, count_);
         log_.count.store(0, std::memory_order_release);
+        // The notes of another transaction do not come before.
+        std::atomic_signal_fence(std::memory_order_seq_cst);
     }
 
     /// Finishes what somebody who died had committed.
@@ -39,6 +42,7 @@ public:
 
 private:
     void note(void* word, std::uint32_t size, std::uint64_t value) noexcept {
+        assert(count_ != redo_log::capacity);
         log_.entries[count_++] = {static_cast<std::uint32_t>(static_cast<std::byte*>(word) - base_),
                                   size, value};
     }

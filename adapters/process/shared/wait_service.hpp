@@ -51,6 +51,12 @@ void look_after_later(std::shared_ptr<object> o);
 /// An operation (async_lock, async_get ...) that waits for a word. `Attempt` is called as
 /// `bool attempt(operation<R>&)`: false if it must wait further; otherwise it has called succeed()
 /// or fail(). What it throws fails the operation.
+///
+/// It may be cancelled until its handler runs. Two members of `Attempt`, if it has them, are told:
+///  - `void cancelled() noexcept`: it was cancelled while it waited, and is about to fail;
+///  - `void undo(operation<R>&) noexcept`: it was cancelled after it had succeeded, and nobody will
+///    see that (the loser of two operations joined by ||): gives back what it took. Without this
+///    member its success stands.
 template <class R, class Attempt>
 class waiting_operation final : public operation<R>, public waiter {
 public:
@@ -67,32 +73,48 @@ public:
         } catch (...) {
             this->fail(std::current_exception());
         }
-        if (done) {
-            phase_.store(phase::over);
-            return true;
-        }
-        expected = phase::trying;
-        if (phase_.compare_exchange_strong(expected, phase::waiting)) return false;
-        phase_.store(phase::over); // cancelled meanwhile
-        this->fail(std::make_exception_ptr(cancelled_error{"coproc: the wait was cancelled"}));
-        return true;
+        phase_.store(done ? phase::over : phase::waiting);
+        phase_.notify_all();
+        return done;
     }
 
     [[nodiscard]] bool over() const noexcept override { return phase_.load() == phase::over; }
 
     bool cancel() noexcept override {
-        auto expected = phase::waiting;
-        if (phase_.compare_exchange_strong(expected, phase::over)) {
-            look_again(*this);
-            this->fail(std::make_exception_ptr(cancelled_error{"coproc: the wait was cancelled"}));
-            return true;
+        auto seen = phase_.load();
+        for (;;) {
+            if (seen == phase::trying) { // soon to be something else
+                phase_.wait(seen);
+                seen = phase_.load();
+            } else if (seen == phase::over) {
+                return take_back();
+            } else if (phase_.compare_exchange_weak(seen, phase::over)) {
+                look_again(*this);
+                if constexpr (requires(Attempt& a) { a.cancelled(); }) attempt_.cancelled();
+                this->fail(cancellation());
+                return true;
+            }
         }
-        expected = phase::trying;
-        return phase_.compare_exchange_strong(expected, phase::cancelled);
     }
 
 private:
-    enum class phase { waiting, trying, cancelled, over };
+    enum class phase { waiting, trying, over };
+
+    static std::exception_ptr cancellation() {
+        return std::make_exception_ptr(cancelled_error{"coproc: the wait was cancelled"});
+    }
+    /// Asio cancels where the handler is going to run, and not after it: nobody reads the result
+    /// meanwhile.
+    bool take_back() noexcept {
+        if constexpr (requires(Attempt& a, operation<R>& self) { a.undo(self); }) {
+            if (this->error() != nullptr) return false;
+            attempt_.undo(static_cast<operation<R>&>(*this));
+            this->set_error(cancellation());
+            return true;
+        }
+        return false;
+    }
+
     std::atomic<phase> phase_{phase::waiting};
     Attempt attempt_;
 };

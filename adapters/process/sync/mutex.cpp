@@ -44,6 +44,23 @@ void mutex_object::repair(shared::party& dead) noexcept {
     state<words>().owner.compare_exchange_strong(seen, died);
 }
 
+namespace {
+
+struct lock_attempt {
+    mutex_object& object;
+
+    bool operator()(operation<void>& waiting) const {
+        if (!object.attempt()) return false;
+        waiting.succeed();
+        return true;
+    }
+    void undo(operation<void>& /*waiting*/) const noexcept {
+        if (object.held_here()) object.unlock();
+    }
+};
+
+} // namespace
+
 template <>
 int handle_access::descriptor(const mutex& handle) {
     return handle.object_->descriptor();
@@ -75,11 +92,7 @@ void mutex::unlock() const { object_->unlock(); }
 detail::state_ptr<void> mutex::start_lock(std::shared_ptr<detail::mutex_object> object) {
     auto& o = *object;
     return detail::shared::start_waiting<void>(std::move(object), detail::mutex_object::released,
-                                               [&o](detail::operation<void>& done) {
-                                                   if (!o.attempt()) return false;
-                                                   done.succeed();
-                                                   return true;
-                                               });
+                                               detail::lock_attempt{o});
 }
 
 } // namespace coproc
