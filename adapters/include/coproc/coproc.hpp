@@ -16,6 +16,7 @@
 #include <coproc/error.hpp>
 #include <coproc/event.hpp>
 #include <coproc/job.hpp>
+#include <coproc/joinable_queue.hpp>
 #include <coproc/latch.hpp>
 #include <coproc/log.hpp>
 #include <coproc/mutex.hpp>

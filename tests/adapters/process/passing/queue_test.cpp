@@ -5,6 +5,7 @@
 // when an element cannot be encoded or decoded. What a queue does at all is tested in
 // tests/nouns/queue_test.cpp.
 
+#include <coproc/joinable_queue.hpp>
 #include <coproc/queue.hpp>
 
 #include "forked.hpp"
