@@ -127,7 +127,7 @@ void dispatcher::start_failed(worker_index index, std::exception_ptr error, bool
     if (!hopeless && early_deaths_.size() <= limits_.restarts) {
         workers_[index].state = life::starting;
         out.start.push_back(index);
-    } else if (!hopeless && any_alive()) {
+    } else if (!hopeless && any_hope()) {
         to_restart_.push_back(
             index); // the others carry on; this one is tried again when the weather is better
         restart_check_ = std::min(restart_check_, now + restart_delay);
@@ -558,9 +558,9 @@ void dispatcher::replace(worker_index index, effects& out) {
     out.start.push_back(index);
 }
 
-bool dispatcher::any_alive() const noexcept {
-    return std::ranges::any_of(
-        workers_, [](const worker& w) { return w.state == life::idle || w.state == life::busy; });
+/// A worker that is alive, or about to be: one that cannot be replaced is no reason to give up.
+bool dispatcher::any_hope() const noexcept {
+    return std::ranges::any_of(workers_, [](const worker& w) { return w.state != life::gone; });
 }
 
 bool dispatcher::busy() const noexcept {

@@ -798,6 +798,30 @@ TEST_CASE("while others work, a worker that cannot be started is tried again lat
     }
 }
 
+TEST_CASE("a worker that cannot be started does not break a pool whose other worker is starting") {
+    dispatcher d{{.workers = 2, .restarts = 0}};
+    effects out;
+    const steady::time_point now{1h};
+    d.start(out);
+    out.clear();
+    d.start_failed(0, error_of("no"), false, now, out);
+    CHECK_FALSE(d.broken());
+    SECTION("that one works") {
+        d.ready(1, now, out);
+        CHECK(out.start.empty());
+        d.expire(d.next_deadline(), out);
+        CHECK(out.start == std::vector<worker_index>{0});
+    }
+    SECTION("that one cannot be started either") {
+        d.start_failed(1, error_of("not this one"), false, now, out);
+        REQUIRE(d.broken());
+        CHECK(out.start.empty());
+        const auto w = fake_call();
+        d.submit(*w, now, out);
+        CHECK(text_of(w->failure) == "no");
+    }
+}
+
 // --- streams --------------------------------------------------------------------------------------
 
 TEST_CASE("a stream is handed out as it comes, and ends when it is told to") {

@@ -54,3 +54,48 @@ TEST_CASE("a worker that was lost is in the log") {
         eventually([&] { return log.count(coproc::log_kind::worker_restarted, "SIGKILL") == 1; }));
     CHECK(log.count(coproc::log_kind::unobserved_error) == 0);
 }
+
+TEST_CASE("a worker that is stopped with its task is in the log, with the reason") {
+    captured_log log;
+    coproc::pool pool{on("process", 1)};
+    const auto endless = [] {
+        for (;;)
+            ::pause();
+    };
+    auto timed = pool.with({.timeout = 1ms}).apply_async(endless);
+    CHECK_THROWS_AS(timed.get(patience), coproc::timeout_error);
+    const signs files;
+    auto cancelled = pool.apply_async(
+        [](const std::string& sign) {
+            raise_sign(sign);
+            for (;;)
+                ::pause();
+        },
+        files.path("runs"));
+    REQUIRE(eventually([&] { return sees_sign(files.path("runs")); }));
+    CHECK(cancelled.cancel());
+    CHECK_THROWS_AS(cancelled.get(patience), coproc::cancelled_error);
+    CHECK(eventually([&] {
+        return log.count(coproc::log_kind::worker_restarted, "ran out of time") == 1 &&
+               log.count(coproc::log_kind::worker_restarted, "was cancelled") == 1;
+    }));
+    CHECK(log.count(coproc::log_kind::pool_broken) == 0);
+}
+
+TEST_CASE("a pool that breaks says so in the log, once") {
+    const auto backend = each_backend();
+    CAPTURE(backend);
+    captured_log log;
+    auto options = on(backend, 2);
+    options.name = "frail";
+    options.initializer =
+        coproc::job{[] { throw std::runtime_error{"the initializer has its reasons"}; }};
+    coproc::pool pool{options};
+    auto h = pool.apply_async([] { return 1; });
+    CHECK_THROWS_AS(h.get(patience), std::exception);
+    CHECK(eventually([&] { return log.count(coproc::log_kind::pool_broken, "frail") == 1; }));
+    CHECK(log.count(coproc::log_kind::pool_broken, "has its reasons") == 1);
+    pool.terminate();
+    pool.join();
+    CHECK(log.count(coproc::log_kind::pool_broken) == 1);
+}

@@ -243,6 +243,22 @@ TEST_CASE("what refers to something arrives as what owns it") {
     CHECK(mine == "mine");
 }
 
+TEST_CASE("calls are const, and so are those with options") {
+    const auto backend = each_backend();
+    CAPTURE(backend);
+    const coproc::pool pool{on(backend)};
+    const auto urgent = pool.with({.priority = 1, .label = "urgent"});
+    CHECK(pool.apply(square, 3) == 9);
+    CHECK(urgent.apply(square, 3) == 9);
+    CHECK(urgent.map(square, {1, 2}) == std::vector<int>{1, 4});
+    CHECK(urgent.with({.label = "most urgent"}).starmap_async(plus, {std::pair{1, 2}}).get() ==
+          std::vector<int>{3});
+    auto squares = urgent.imap(square, std::views::iota(1));
+    CHECK(squares.next(patience) == 1);
+    auto any = std::vector{2} | coproc::views::imap_unordered(urgent, square);
+    CHECK(any.next(patience) == 4);
+}
+
 TEST_CASE("which callables and types are accepted is known at compile time") {
     STATIC_REQUIRE(coproc::sendable<int>);
     STATIC_REQUIRE(coproc::sendable<point>);

@@ -192,12 +192,19 @@ void dummy_backend::ready(worker_thread& who) {
 }
 
 void dummy_backend::not_ready(worker_thread& who, std::exception_ptr error) {
+    std::exception_ptr broken;
     decide([&](errands&) {
         auto& mine = slots_[who.slot()];
         if (mine.thread.get() != &who) return;
         mine.thread = nullptr;
+        const bool was_broken = dispatcher_.broken() != nullptr;
         dispatcher_.start_failed(who.slot(), std::move(error), false, steady::now(), effects_);
+        if (!was_broken) broken = dispatcher_.broken();
     });
+    if (broken)
+        log(log_kind::pool_broken,
+            "pool \"" + name() + "\" gives up: no worker can be started, and every task fails:\n" +
+                format_exception(broken));
 }
 
 void dummy_backend::not_launched(worker_thread& who, const std::system_error& error) {

@@ -196,6 +196,10 @@ public:
     /// Gives the memory of large payloads that have been consumed back to the system, down to a
     /// small cache. For quiet moments; belongs to the sending side's thread.
     void trim() noexcept;
+    /// Whether that may be worth it.
+    [[nodiscard]] bool holds_much() const noexcept {
+        return blocks_out_.touched() > arena::cache_bytes;
+    }
 
     // --- Receiving ---------------------------------------------------------------------------------------------
 

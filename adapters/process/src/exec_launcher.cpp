@@ -33,9 +33,11 @@ void close_on_exec_from(unsigned first) noexcept {
         ::fcntl(static_cast<int>(fd), F_SETFD, FD_CLOEXEC);
 }
 
-void put_stdio_in_place() noexcept {
+void put_stdio_in_place(const std::array<int, 2>& output) noexcept {
     // Workers are in the background: reading the terminal would stop them.
     const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (output[0] >= 0) ::dup2(output[0], STDOUT_FILENO);
+    if (output[1] >= 0) ::dup2(output[1], STDERR_FILENO);
     if (null < 0) return;
     ::dup2(null, STDIN_FILENO);
     for (const int fd : {STDOUT_FILENO, STDERR_FILENO})
@@ -52,7 +54,7 @@ void put_pid(char* slot) noexcept {
 [[noreturn]] void run_child(const exec_plan& plan) noexcept {
     ::setpgid(0, 0);
     os::reset_signal_handlers();
-    put_stdio_in_place();
+    put_stdio_in_place(plan.output);
     close_on_exec_from(3);
     for (const int fd : plan.inherited)
         if (fd >= 0) os::set_inheritable(fd, true);

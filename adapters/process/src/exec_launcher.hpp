@@ -25,6 +25,7 @@ struct exec_plan {
     char* const* arguments = nullptr;
     char* const* environment = nullptr;
     std::array<int, 4> inherited{-1, -1, -1, -1}; // nothing else but stdio stays open
+    std::array<int, 2> output{-1, -1};            // become stdout and stderr; -1: the program's own
     char* pid_slot = nullptr;                     // the child writes its pid here, in decimal
     std::int32_t* error = nullptr; // in memory that both share even if the system really forks
 };
@@ -41,6 +42,9 @@ class exec_launcher {
 public:
     exec_launcher(role as, channel_numbers parent, int child_socket, int own_pidfd,
                   const std::string& name, unsigned omp_threads, std::int32_t* error);
+
+    /// What the child gets in place of the program's stdout and stderr.
+    void redirect(int out, int err) noexcept { plan_.output = {out, err}; }
 
     template <class Executor, class Args>
     auto operator()(Executor executor, boost::process::v2::error_code& ec,

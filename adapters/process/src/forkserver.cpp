@@ -125,14 +125,17 @@ std::optional<forkserver::delivery> forkserver::next(std::chrono::steady_clock::
 }
 
 forkserver::child forkserver::start(const std::string& name, unsigned omp_threads,
-                                    channel_numbers parent, int child_socket) {
+                                    channel_numbers parent, int child_socket,
+                                    const tagged_output* output) {
     const std::scoped_lock lock{mutex_};
     // Reports first, so that neither waits for the other with both directions full.
     next(std::chrono::steady_clock::time_point{}, false);
     fork_request request;
     request.omp_threads = omp_threads;
     std::strncpy(request.name, name.c_str(), sizeof request.name - 1);
-    const int descriptors[] = {parent.memory, child_socket, parent.bell};
+    std::vector<int> descriptors{parent.memory, child_socket, parent.bell};
+    if (output != nullptr)
+        descriptors.insert(descriptors.end(), {output->child_stdout(), output->child_stderr()});
     if (!os::send_message(socket_.get(), std::as_bytes(std::span{&request, 1}), descriptors))
         broken_ = true;
     auto answer = next(std::chrono::steady_clock::now() + std::chrono::seconds{30}, false);

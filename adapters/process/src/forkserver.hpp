@@ -8,6 +8,7 @@
 
 #include <os/unique_fd.hpp>
 #include <src/handover.hpp>
+#include <src/tagged_output.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -23,7 +24,8 @@ namespace coproc::detail {
 /// What goes over the socket between the two.
 struct fork_request {
     std::uint32_t omp_threads = 0;
-    char name[252] = {}; // ends with a zero; memory, socket and bell come as descriptors
+    char name[252] = {}; // ends with a zero; memory, socket and bell come as descriptors, stdout
+                         // and stderr too if they are not the program's
 };
 
 struct fork_report {
@@ -48,7 +50,7 @@ public:
     ~forkserver();
 
     child start(const std::string& name, unsigned omp_threads, channel_numbers parent,
-                int child_socket);
+                int child_socket, const tagged_output* output = nullptr);
     /// Of a child that has ended; empty if the server does not know (any more). Waits that long for
     /// its report.
     std::optional<int> exit_code(pid_t pid, std::chrono::nanoseconds patience) noexcept;

@@ -54,7 +54,8 @@ private:
             os::receive_message(socket_.get(), std::as_writable_bytes(std::span{&request, 1}));
         if (got.what == os::received::status::end) leave();
         if (got.what == os::received::status::nothing) return std::nullopt;
-        if (got.size != sizeof request || got.descriptors.size() != 3) {
+        if (got.size != sizeof request ||
+            (got.descriptors.size() != 3 && got.descriptors.size() != 5)) {
             report({fork_report::failed, 0, EMFILE});
             return std::nullopt;
         }
@@ -72,6 +73,8 @@ private:
             worker_start start;
             start.channel = {std::move(got.descriptors[0]), std::move(got.descriptors[1]),
                              std::move(got.descriptors[2])};
+            if (got.descriptors.size() == 5)
+                start.output = {std::move(got.descriptors[3]), std::move(got.descriptors[4])};
             start.parent = std::move(parent_);
             start.name = request.name;
             start.omp_threads = request.omp_threads;

@@ -48,6 +48,21 @@ dispatcher_limits limits_of(const pool_options& options) {
     return limits;
 }
 
+std::string who(const seat_ptr& seat) {
+    return "worker " + seat->process().name() + " (pid " + std::to_string(seat->process().pid()) +
+           ")";
+}
+
+std::string text_of(const std::exception_ptr& error) {
+    try {
+        std::rethrow_exception(error);
+    } catch (const std::exception& e) {
+        return e.what();
+    } catch (...) {
+        return "an exception that is no std::exception";
+    }
+}
+
 } // namespace
 
 /// The dispatcher's effects together with the seats they concern: bound under the lock of the
@@ -89,6 +104,7 @@ process_backend::process_backend(const pool_options& options)
       omp_threads_{std::max(1U, cpu_count() / count_of(options))},
       initializer_{options.initializer},
       max_worker_memory_{options.max_worker_memory},
+      tag_output_{options.tag_output},
       dispatcher_{limits_of(options)},
       seats_(count_of(options)),
       joined_{new result_state<void>},
@@ -196,10 +212,12 @@ void process_backend::carry_out(plan& p, const work* listening) {
         try {
             launch_worker(index);
         } catch (...) {
-            decide([&, error = std::current_exception()](dispatcher& d, effects& out) {
-                d.start_failed(index, error, false, steady::now(), out);
+            notice n;
+            decide([&, error = std::current_exception()](dispatcher&, effects& out) {
+                n = start_failed(index, "a worker", error, false, out);
                 return true;
             });
+            say(n);
         }
     }
     for (const auto& seat : p.retire)
@@ -227,6 +245,7 @@ void process_backend::launch_worker(worker_index index) {
     request.name = (name().empty() ? std::string{"pool"} : name()) + "-" + std::to_string(number);
     request.omp_threads = omp_threads_;
     request.spin = worker_spin;
+    request.tag_output = tag_output_;
     seat_ptr seat;
     try {
         seat = std::make_shared<worker_seat>(this, index, launch(request), &initializer_);
@@ -333,12 +352,19 @@ void process_backend::stop_seat(const seat_ptr& seat, loss what) {
     if (!seat->leave()) return;
     seat->process().kill();
     once_digested(seat, [this, seat, what = std::move(what)] {
-        decide([&](dispatcher& d, effects& out) {
+        const bool replaced = decide([&](dispatcher& d, effects& out) {
             if (seats_[seat->index()] != seat) return false;
             seats_[seat->index()] = nullptr;
             d.lost(seat->index(), what, steady::now(), out);
             return true;
         });
+        if (replaced)
+            say({log_kind::worker_restarted,
+                 who(seat) + " was stopped with its task (" +
+                     (what.deliberate                        ? "which was cancelled"
+                      : what.kind == failure_kind::timed_out ? "which ran out of time"
+                                                             : "which took too much memory") +
+                     "); another takes its place"});
     });
 }
 
@@ -385,13 +411,16 @@ void process_backend::digest(const seat_ptr& seat, worker_news news) {
         if (!seat->leave()) return;
         seat->process().kill();
         once_digested(seat, [this, seat, index, hopeless, running] {
+            notice n;
             decide([&](dispatcher& d, effects& out) {
                 if (seats_[index] != seat) return false;
                 seats_[index] = nullptr;
                 if (!seat->was_ready()) {
-                    d.start_failed(index, seat->greeting().error(), hopeless, steady::now(), out);
+                    n = start_failed(index, who(seat), seat->greeting().error(), hopeless, out);
                     return true;
                 }
+                n.text = who(seat) + " wrote nonsense into its channel and was stopped; another "
+                                     "takes its place";
                 loss what;
                 if (const auto* c = d.running(index)) {
                     what.chunk_id = c->id;
@@ -404,6 +433,7 @@ void process_backend::digest(const seat_ptr& seat, worker_news news) {
                 d.lost(index, what, steady::now(), out);
                 return true;
             });
+            say(n);
         });
     }
 }
@@ -452,21 +482,21 @@ void process_backend::on_end(const seat_ptr& seat) {
         once_digested(seat, [this, seat, exit_code, running = seat->running()] {
             bury(seat, exit_code, running);
         });
-    process_ended(seat);
+    seat->after_last_words([this, seat] { process_ended(seat); });
 }
 
 /// A worker has died in service.
 void process_backend::bury(const seat_ptr& seat, int exit_code,
                            std::optional<running_call> running) {
     const auto index = seat->index();
-    std::string note;
+    notice n;
     decide([&](dispatcher& d, effects& out) {
         if (seats_[index] != seat) return false;
         seats_[index] = nullptr;
         const auto now = steady::now();
         if (!seat->was_ready()) {
             seat->greeting().on_exit(exit_code);
-            d.start_failed(index, seat->greeting().error(), false, now, out);
+            n = start_failed(index, who(seat), seat->greeting().error(), false, out);
             return true;
         }
         loss what;
@@ -478,14 +508,33 @@ void process_backend::bury(const seat_ptr& seat, int exit_code,
             what.error = lost_error(seat, *c->of, c->first + what.item, exit_code, {});
         }
         d.lost(index, what, now, out);
-        note =
-            "worker " + seat->process().name() + " (pid " + std::to_string(seat->process().pid()) +
-            ") was lost (" +
+        n.text =
+            who(seat) + " was lost (" +
             (exit_code < 0 ? signal_name(-exit_code) : "exit code " + std::to_string(exit_code)) +
             "); another takes its place";
         return true;
     });
-    if (!note.empty()) log(log_kind::worker_restarted, note);
+    say(n);
+}
+
+/// A worker never got ready. Under the lock.
+process_backend::notice process_backend::start_failed(worker_index index, const std::string& worker,
+                                                      std::exception_ptr error, bool hopeless,
+                                                      effects& out) {
+    const bool was_broken = dispatcher_.broken() != nullptr;
+    dispatcher_.start_failed(index, error, hopeless, steady::now(), out);
+    if (was_broken || dismissed_) return {};
+    if (dispatcher_.broken())
+        return {log_kind::pool_broken,
+                "pool \"" + name() +
+                    "\" gives up: no worker can be started, and every task fails: " +
+                    text_of(dispatcher_.broken())};
+    return {log_kind::worker_restarted,
+            worker + " could not be started, and is tried again: " + text_of(error)};
+}
+
+void process_backend::say(const notice& n) noexcept {
+    if (!n.text.empty()) log(n.kind, n.text);
 }
 
 void process_backend::process_ended(const seat_ptr& seat) {

@@ -10,6 +10,7 @@
 #include <coproc/detail/backend.hpp>
 #include <coproc/detail/dispatcher.hpp>
 #include <coproc/detail/patient_mutex.hpp>
+#include <coproc/log.hpp>
 #include <src/worker_seat.hpp>
 
 #include <boost/asio/steady_timer.hpp>
@@ -17,6 +18,7 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <string>
 #include <vector>
 
 namespace coproc::detail {
@@ -68,6 +70,15 @@ private:
     void send(const seat_ptr& seat, const chunk& c, bool sender_listens);
     void refuse(const seat_ptr& seat, const chunk& c, std::exception_ptr error);
     void process_ended(const seat_ptr& seat);
+    /// What the log is to hear of a worker that was replaced or could not be started: noted under
+    /// the lock, said behind it.
+    struct notice {
+        log_kind kind = log_kind::worker_restarted;
+        std::string text{};
+    };
+    static void say(const notice& n) noexcept;
+    [[nodiscard]] notice start_failed(worker_index index, const std::string& worker,
+                                      std::exception_ptr error, bool hopeless, effects& out);
     void dismiss_all(bool at_once);
     void set_timer();
     void on_timer();
@@ -80,6 +91,7 @@ private:
     const unsigned omp_threads_; // for each worker
     const job initializer_;
     const std::size_t max_worker_memory_;
+    const bool tag_output_;
 
     mutable patient_mutex mutex_;
     dispatcher dispatcher_;

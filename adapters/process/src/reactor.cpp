@@ -77,6 +77,7 @@ private:
 struct services {
     lazy_service reactor;
     lazy_service callbacks;
+    lazy_service output;
 };
 
 services& all() {
@@ -85,6 +86,7 @@ services& all() {
             running_here = nullptr;
             all().reactor.forget();
             all().callbacks.forget();
+            all().output.forget();
         });
         return new services;
     }();
@@ -94,6 +96,8 @@ services& all() {
 } // namespace
 
 boost::asio::io_context& reactor() { return all().reactor.get("coproc-reactor").context; }
+
+boost::asio::io_context& output_context() { return all().output.get("coproc-output").context; }
 
 bool on_reactor_thread() noexcept {
     return running_here != nullptr && running_here == all().reactor.present();

@@ -31,6 +31,15 @@ struct {
 
 bool is_worker = false;
 
+void take_output(std::array<os::unique_fd, 2>& output) noexcept {
+    constexpr std::array places{STDOUT_FILENO, STDERR_FILENO};
+    for (std::size_t i = 0; i != places.size(); ++i) {
+        if (!output[i]) continue;
+        ::dup2(output[i].get(), places[i]);
+        output[i].reset();
+    }
+}
+
 /// Lines arrive whole, whoever else writes to the same place.
 void buffer_by_line() noexcept {
     static char out[64 * 1024];
@@ -85,6 +94,7 @@ void run_worker(worker_start start) noexcept {
         watch_parent(start.channel.socket.get(), start.parent.get());
         static_cast<void>(
             start.parent.release()); // the watcher's, as the socket is, until the process ends
+        take_output(start.output);
         if (forked) limit_omp_threads(start.omp_threads);
         buffer_by_line();
         std::signal(SIGPIPE, SIG_DFL);

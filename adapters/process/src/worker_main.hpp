@@ -7,6 +7,7 @@
 #include <os/unique_fd.hpp>
 #include <src/channel.hpp>
 
+#include <array>
 #include <string>
 
 namespace coproc::detail {
@@ -14,6 +15,8 @@ namespace coproc::detail {
 struct worker_start {
     channel_descriptors channel;
     os::unique_fd parent; // pidfd of the program
+    std::array<os::unique_fd, 2>
+        output; // to become stdout and stderr; empty: they stay as they are
     std::string name;
     unsigned omp_threads = 0; // of a forked worker; others have it in their environment
     bool forked = false;      // a copy of another process: its exit handlers are not ours to run

@@ -40,6 +40,8 @@ void spawn(const launch_request& request, worker_process& process, channel_numbe
     std::int32_t& error = process.channel().control().start_error;
     exec_launcher launcher{role::worker,        parent, child_socket, os::own_pidfd(), request.name,
                            request.omp_threads, &error};
+    if (const auto* const output = process.output())
+        launcher.redirect(output->child_stdout(), output->child_stderr());
     const std::vector<std::string> arguments{process_title(request.name)};
     auto child = launcher(reactor().get_executor(), own_executable, arguments);
     const pid_t pid = child.id();
@@ -77,6 +79,7 @@ void fork_here(const launch_request& request, worker_process& process, channel_n
     start.name = request.name;
     start.omp_threads = request.omp_threads;
     start.forked = true;
+    const tagged_output* const output = process.output();
     const int except[] = {parent.memory, parent.bell, -1};
     pid_t pid = 0;
     {
@@ -85,6 +88,9 @@ void fork_here(const launch_request& request, worker_process& process, channel_n
         if (pid == 0) {
             start.channel = {os::unique_fd{parent.memory}, std::move(child_socket),
                              os::unique_fd{parent.bell}};
+            if (output != nullptr)
+                start.output = {os::unique_fd{output->child_stdout()},
+                                os::unique_fd{output->child_stderr()}};
             become_worker(std::move(start));
         }
         ::setpgid(pid, pid); // whoever comes first
@@ -100,6 +106,7 @@ worker_process::worker_process(const launch_request& request, channel_descriptor
       method_{request.method},
       channel_{channel_side::parent, std::move(channel)} {
     channel_.set_peer_spin(request.spin);
+    if (request.tag_output) output_ = std::make_shared<tagged_output>(request.name);
     for (const int fd : {channel_.memory(), channel_.socket(), channel_.bell()})
         keep_private(fd);
 }
@@ -189,12 +196,13 @@ std::unique_ptr<worker_process> launch(const launch_request& request) {
         break;
     case start_method::forkserver: {
         auto server = forkserver::get(request.omp_threads);
-        auto child =
-            server->start(request.name, request.omp_threads, numbers, made.worker_socket.get());
+        auto child = server->start(request.name, request.omp_threads, numbers,
+                                   made.worker_socket.get(), process->output());
         process->adopt(child.pid, std::move(child.pidfd), std::move(server));
         break;
     }
     }
+    if (auto* const output = process->output()) output->start();
     return process;
 }
 

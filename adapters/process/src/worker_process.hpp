@@ -8,6 +8,7 @@
 #include <coproc/start_method.hpp>
 #include <os/unique_fd.hpp>
 #include <src/channel.hpp>
+#include <src/tagged_output.hpp>
 
 #include <chrono>
 #include <memory>
@@ -25,6 +26,7 @@ struct launch_request {
     std::string name = "worker"; ///< shows in ps and as the thread's name
     unsigned omp_threads = 0; ///< OMP_NUM_THREADS, unless the environment has it; 0: leave it alone
     std::chrono::nanoseconds spin = {}; ///< how long the idle worker may spin before it sleeps
+    bool tag_output = false;            ///< its lines come out with its name in front
 };
 
 class worker_process {
@@ -48,6 +50,9 @@ public:
     [[nodiscard]] int socket() const noexcept { return channel_.socket(); }
     [[nodiscard]] endpoint& channel() noexcept { return channel_; }
     [[nodiscard]] const endpoint& channel() const noexcept { return channel_; }
+
+    /// Null unless its output is tagged.
+    [[nodiscard]] tagged_output* output() const noexcept { return output_.get(); }
 
     /// SIGKILL to the worker and all processes it started (its process group). Returns at once;
     /// pidfd() tells when it has ended. Does nothing once it has been reaped. Thread safe.
@@ -76,6 +81,7 @@ private:
     start_method method_;
     os::unique_fd pidfd_;
     endpoint channel_;
+    std::shared_ptr<tagged_output> output_;
     std::shared_ptr<forkserver> server_; // it reaps its children; null: they are ours
     std::mutex mutex_; // between a signal and the reaping, after which the pid is somebody else's
     std::optional<int> exit_code_;

@@ -22,6 +22,10 @@ namespace {
 constexpr std::size_t news_limit = 64;
 constexpr std::size_t unwanted_limit = 256;
 
+// So long after the last large payload its memory is given back to the system: it would be needed
+// again at once while they keep coming.
+constexpr std::chrono::seconds quiet_time{1};
+
 } // namespace
 
 worker_seat::worker_seat(boost::intrusive_ptr<process_backend> pool, worker_index index,
@@ -32,7 +36,8 @@ worker_seat::worker_seat(boost::intrusive_ptr<process_backend> pool, worker_inde
       handshake_{process_->channel(), initializer, process_->name(), process_->pid()},
       bell_{reactor()},
       end_{reactor()},
-      patience_{reactor()} {}
+      patience_{reactor()},
+      quiet_{reactor()} {}
 
 worker_seat::~worker_seat() {
     // The descriptors belong to the process handle; Asio only watched them.
@@ -120,6 +125,7 @@ bool worker_seat::send(const chunk& c, bool want_rss, bool sender_listens) {
         flights_.pop_back();
         throw;
     }
+    if (s.size() > endpoint::inline_limit) last_large_ = steady::now();
     return true;
 }
 
@@ -235,6 +241,12 @@ void worker_seat::hear(incoming& message, worker_news& news) {
              std::chrono::nanoseconds{static_cast<std::int64_t>(message.duration_ns)},
              message.resident_bytes});
         flights_.erase(at);
+        if (!trim_due_ && process_->channel().holds_much()) {
+            trim_due_ = true;
+            boost::asio::post(reactor(), [weak = weak_from_this()] {
+                if (const auto self = weak.lock()) self->trim_after(quiet_time);
+            });
+        }
         break;
     }
     case message_kind::progress: {
@@ -248,6 +260,28 @@ void worker_seat::hear(incoming& message, worker_news& news) {
     }
 }
 
+// The timer does not keep a seat whose worker has ended.
+void worker_seat::trim_after(steady::duration time) {
+    quiet_.expires_after(time);
+    quiet_.async_wait([weak = weak_from_this()](boost::system::error_code ec) {
+        if (ec) return;
+        if (const auto self = weak.lock()) self->trim();
+    });
+}
+
+/// Not what is still in flight: a later reply sets the timer once more.
+void worker_seat::trim() {
+    const std::scoped_lock lock{mutex_};
+    if (left_) return;
+    const auto quiet_for = steady::now() - last_large_;
+    if (quiet_for < quiet_time) {
+        trim_after(quiet_time - quiet_for);
+        return;
+    }
+    process_->channel().trim();
+    trim_due_ = false;
+}
+
 void worker_seat::disarm() {
     const std::scoped_lock lock{mutex_};
     if (!left_) process_->channel().disarm();
@@ -256,6 +290,24 @@ void worker_seat::disarm() {
 bool worker_seat::has_news() {
     const std::unique_lock lock{mutex_, std::try_to_lock};
     return lock && !left_ && process_->channel().has_message();
+}
+
+void worker_seat::after_last_words(std::function<void()> then) {
+    tagged_output* const output = process_->output();
+    if (output == nullptr) {
+        then();
+        return;
+    }
+    patience_.expires_after(std::chrono::seconds{2});
+    patience_.async_wait([then](boost::system::error_code ec) {
+        if (!ec) then();
+    });
+    output->when_passed_on([self = shared_from_this(), then = std::move(then)]() mutable {
+        boost::asio::post(reactor(), [self = std::move(self), then = std::move(then)] {
+            self->patience_.cancel();
+            then();
+        });
+    });
 }
 
 bool worker_seat::leave() {

@@ -90,6 +90,11 @@ public:
         return process_->channel().running();
     }
 
+    /// For after its end: calls `then` on the reactor's thread when what the worker has printed is
+    /// out, if that is the library's to see to; at the latest after two seconds, because the
+    /// program's stdout may be stuck. May call it twice.
+    void after_last_words(std::function<void()> then);
+
     /// Takes the seat out of service: false if it was already. What is on the channel is not
     /// listened to any more.
     bool leave();
@@ -118,6 +123,8 @@ private:
     void hear(incoming& message, worker_news& news);
     void wait_for_bell();
     void teach();
+    void trim_after(steady::duration time);
+    void trim();
 
     const boost::intrusive_ptr<process_backend> pool_;
     const worker_index index_;
@@ -132,11 +139,14 @@ private:
     bool unheard_ =
         false; // the bell is not armed, and what is in flight has a thread that listens for it
     std::atomic<bool> ready_{false};
+    steady::time_point last_large_{}; // when a payload was sent that takes memory of its own
+    bool trim_due_ = false;           // the timer runs that gives such memory back
 
     // The reactor's.
     boost::asio::posix::stream_descriptor bell_;
     boost::asio::posix::stream_descriptor end_;
     boost::asio::steady_timer patience_;
+    boost::asio::steady_timer quiet_;
 };
 
 using seat_ptr = std::shared_ptr<worker_seat>;

@@ -59,9 +59,12 @@ unsigned worker_count(std::intmax_t n);
 ///     std::vector<int> squares = pool.map([](int x) { return x * x; }, std::views::iota(0, 100));
 ///     int answer = co_await pool.apply_async(compute, 42);
 ///
-/// All calls may be made from any thread. Workers start with the pool; a worker that is lost fails
-/// only the task it ran and is replaced. The destructor terminates and joins. A pool that has been
-/// moved from is closed and has no workers.
+/// All calls may be made from any thread. Workers start with the pool, which does not wait until
+/// they are ready: should they turn out not to get there (main lacks the coproc::runtime line, the
+/// initializer always throws), what was submitted fails at once with bootstrap_error or the
+/// initializer's error, and so does what is submitted later. A worker that is lost fails only the
+/// task it ran and is replaced. The destructor terminates and joins. A pool that has been moved
+/// from is closed and has no workers.
 class pool : public detail::pool_calls<pool, detail::sendable_policy> {
 public:
     /// One worker for each CPU that this process may use.

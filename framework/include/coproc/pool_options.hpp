@@ -44,6 +44,11 @@ struct pool_options {
     /// Where then() callbacks, progress callbacks and foreign coroutines run; empty: a thread of
     /// the library's own. Its context must outlive the pool and the handles of its results.
     asio::any_io_executor callback_executor = {};
+    /// What a worker process and the programs it starts write to stdout and stderr comes out of
+    /// this program's, in whole lines that begin with the worker's name: `[squares-1] text`. A line
+    /// of more than 64 KiB comes in parts. All that a worker wrote is there when the pool has been
+    /// joined. Ignored by threads: they write to the program's own streams.
+    bool tag_output = false;
 };
 
 } // namespace coproc

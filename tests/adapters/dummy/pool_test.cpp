@@ -8,9 +8,13 @@
 
 #include <coproc/dummy.hpp>
 
+#include <range/v3/view/chunk.hpp>
+
 #include <future>
 #include <memory>
 #include <mutex>
+#include <numeric>
+#include <span>
 #include <thread>
 
 namespace {
@@ -83,6 +87,40 @@ TEST_CASE("dummy::pool: the one-word switch") {
     pool.close();
     pool.join();
     CHECK_THROWS_AS(pool.apply(square, 1), coproc::pool_closed_error);
+}
+
+TEST_CASE("dummy::pool: what takes values that own what they have gets such") {
+    mp::pool pool{2};
+    const std::vector<int> numbers{1, 2, 3, 4};
+    const auto total = [](const std::vector<int>& v) {
+        return std::accumulate(v.begin(), v.end(), 0);
+    };
+    // The same calls as on processes, where views and spans arrive as vectors.
+    CHECK(pool.apply(total, std::span{numbers}) == 10);
+    CHECK(pool.apply(total, numbers | std::views::drop(1)) == 9);
+    const auto tails = std::views::iota(0, 3) |
+                       std::views::transform([&](int n) { return numbers | std::views::drop(n); });
+    CHECK(pool.map(total, tails) == std::vector<int>{10, 9, 7});
+    CHECK(pool.imap(total, tails).next(patience) == 10);
+    CHECK(pool.map(total, numbers | ranges::views::chunk(2)) == std::vector<int>{3, 7});
+    CHECK(pool.starmap([](std::vector<int> v, int x) { return v.at(0) + x; },
+                       std::vector{std::pair{std::span{numbers}, 1}}) == std::vector<int>{2});
+    CHECK(pool.map([](std::vector<std::string> words) { return words.at(0); },
+                   std::vector<std::vector<std::string_view>>{{"a", "b"}}) ==
+          std::vector<std::string>{"a"});
+    // What takes a view gets the view, and nothing is copied.
+    const auto first = [](auto view) { return &*view.begin(); };
+    CHECK(pool.apply(first, std::span{numbers}) == numbers.data());
+    CHECK(pool.map(first, tails).at(1) == numbers.data() + 1);
+    CHECK(pool.apply([](std::string s) { return s + "!"; }, "text") == "text!");
+}
+
+TEST_CASE("dummy::pool: calls are const, and so are those with options") {
+    const mp::pool pool{2};
+    const auto urgent = pool.with({.priority = 1});
+    CHECK(pool.apply(square, 3) == 9);
+    CHECK(urgent.apply_async(square, 3).get() == 9);
+    CHECK(urgent.map(square, {1, 2}) == std::vector<int>{1, 4});
 }
 
 TEST_CASE("threads take capturing lambdas, pointers and references, and share what they refer to") {

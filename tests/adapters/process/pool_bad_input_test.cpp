@@ -90,6 +90,23 @@ TEST_CASE("a program whose file is replaced while it runs goes on or says so") {
     CHECK(p.wait() == 0);
 }
 
+TEST_CASE("workers of another build are refused at once, whatever they differ in") {
+    const auto what = GENERATE(as<std::string>{}, "build", "version");
+    CAPTURE(what);
+    const signs files;
+    const auto path = files.path("marks");
+    ::setenv("COPROC_TEST_MARKS", path.c_str(), 1);
+    program p{"other_build", {what}};
+    ::unsetenv("COPROC_TEST_MARKS");
+    const auto text = p.rest();
+    INFO(text);
+    CHECK(p.wait() == 0);
+    CHECK_THAT(text, StartsWith("bootstrap_error: "));
+    CHECK_THAT(text, ContainsSubstring("another build"));
+    CHECK_THAT(text, ContainsSubstring("replaced"));
+    CHECK(marks(path) == 3); // the program and its two workers: trying again would not help
+}
+
 TEST_CASE("a library that is replaced while its program runs is noticed") {
     const signs files;
     const auto library = files.path("library.so");

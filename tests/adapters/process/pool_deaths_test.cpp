@@ -513,6 +513,47 @@ TEST_CASE("a map loses just the items in which workers die, and fails with the f
     CHECK(ends(pool));
 }
 
+TEST_CASE(
+    "of a chunk whose worker dies, what has run runs once more, and only the culprit counts") {
+    coproc::pool pool{on("process", 1)};
+    const auto runs = board::make();
+    const auto f = [](const board& b, int x) {
+        ++b[static_cast<std::size_t>(x)];
+        if (x == 5 && coproc::this_task::attempt() == 1) perish(way::kill);
+        return static_cast<int>(coproc::this_task::attempt());
+    };
+    const auto attempts = pool.with({.retries = 1, .chunk_size = 10})
+                              .map_async(coproc::bind_front(f, runs), std::views::iota(0, 10))
+                              .get(patience);
+    // Its results are sent when a chunk is done, so those before the culprit went with the worker.
+    for (std::size_t i = 0; i < 10; ++i) {
+        CAPTURE(i);
+        CHECK(runs[i].load() == (i <= 5 ? 2 : 1));
+        CHECK(attempts.at(i) == (i == 5 ? 2 : 1)); // to the others it is their first
+    }
+    const auto stats = pool.stats();
+    CHECK(stats.retried == 1);
+    CHECK(stats.completed == 10);
+    CHECK(stats.failed == 0);
+    CHECK(stats.workers_lost == 1);
+
+    // Without a retry only the culprit fails.
+    const auto again = board::make();
+    auto results = pool.with({.chunk_size = 10})
+                       .imap_unordered(coproc::bind_front(f, again), std::views::iota(0, 10));
+    int good = 0;
+    const auto error = failure_of([&] {
+        while (results.next(patience))
+            ++good;
+    });
+    CHECK(check_death(error, way::kill) == "");
+    CHECK(good <= 9);
+    CHECK(pool.stats().failed == 1);
+    CHECK(again[5].load() == 1);
+    CHECK(ailment(pool) == "");
+    CHECK(ends(pool));
+}
+
 TEST_CASE("retries are for lost workers, are counted, and have an end") {
     coproc::pool pool{on("process")};
     const auto b = board::make();

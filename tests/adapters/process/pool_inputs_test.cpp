@@ -371,6 +371,35 @@ TEST_CASE("big arguments and results do not stay, neither here nor in the worker
     CHECK(ends(pool));
 }
 
+TEST_CASE("the parent gives the memory of big arguments back once no more of them come") {
+    const bool busy = GENERATE(false, true);
+    CAPTURE(busy);
+    coproc::pool pool{on("process", 1)};
+    const auto channels = [] {
+        std::size_t bytes = 0;
+        for (const auto& entry : std::filesystem::directory_iterator{"/proc/self/fd"}) {
+            std::error_code ec;
+            const auto target = std::filesystem::read_symlink(entry.path(), ec).string();
+            struct stat status{};
+            if (target.find("coproc-channel") != std::string::npos &&
+                ::stat(entry.path().c_str(), &status) == 0)
+                bytes += static_cast<std::size_t>(status.st_blocks) * 512;
+        }
+        return bytes;
+    };
+    const auto size = [](const std::string& s) { return s.size(); };
+    constexpr std::size_t mb = std::size_t{1} << 20;
+    CHECK(pool.apply(size, std::string(64 * mb, 'x')) == 64 * mb);
+    CHECK(channels() > 0);
+    // Also while small calls go on.
+    CHECK(eventually(
+        [&] { return (!busy || pool.apply(size, "small") == 5) && channels() < 12 * mb; }));
+    CHECK(pool.apply(size, std::string(64 * mb, 'y')) == 64 * mb);
+    CHECK(eventually(
+        [&] { return (!busy || pool.apply(size, "small") == 5) && channels() < 12 * mb; }));
+    CHECK(ends(pool));
+}
+
 TEST_CASE("a map's big items and results are not all in flight at once") {
     if (sanitized) return;
     coproc::pool pool{on("process", 2)};

@@ -169,7 +169,7 @@ TEST_CASE("no descriptor of a parent is inherited by what it executes") {
     CHECK(pool.apply(&twice, 2) == 4);
     program list{"/bin/sh", {"-c", "ls -l /proc/self/fd"}};
     const auto text = list.rest();
-    CHECK_THAT(text, !ContainsSubstring("coproc"));
+    CHECK_THAT(text, !ContainsSubstring("memfd"));
     CHECK_THAT(text, !ContainsSubstring("eventfd"));
     CHECK_THAT(text, !ContainsSubstring("pidfd"));
     CHECK(ends(pool));

@@ -186,7 +186,7 @@ private:
     void fail_everything(const std::exception_ptr& error, failure_kind kind, bool also_running,
                          effects& out);
     void check_drained(effects& out);
-    [[nodiscard]] bool any_alive() const noexcept;
+    [[nodiscard]] bool any_hope() const noexcept;
 
     dispatcher_limits limits_;
     std::vector<worker> workers_;

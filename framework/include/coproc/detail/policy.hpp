@@ -36,10 +36,20 @@ struct refused_result<F, Args...>
 template <class F, class... Args>
 using refused_result_t = typename refused_result<F, Args...>::type;
 
+/// The types in which a call's arguments are stored and passed.
+template <class... T>
+struct type_list {};
+template <class List>
+struct only_type;
+template <class T>
+struct only_type<type_list<T>> : std::type_identity<T> {};
+
 struct sendable_policy {
     static constexpr bool remote = true;
-    template <class T>
-    using argument = travel_t<T>;
+    template <class F, class... Args>
+    using arguments = type_list<travel_t<Args>...>;
+    template <class F, class Tuple>
+    using unpacked_argument = travel_t<Tuple>;
     template <class F, class... Args>
     static constexpr bool accepts = is_job<F, Args...>();
     template <class F, class... Args>
@@ -51,13 +61,28 @@ struct sendable_policy {
     }
 };
 
+/// Everything is passed as it is given. A function that takes only what would arrive in another
+/// process (a vector where a view is given) gets that, so that the same code runs on both.
 struct any_policy {
     static constexpr bool remote = false;
-    template <class T>
-    using argument = std::decay_t<T>;
     template <class F, class... Args>
     static constexpr bool accepts =
         std::is_invocable_v<F, Args...> || std::is_invocable_v<F&, Args...>;
+
+private:
+    template <class F, class... Args>
+    struct pick : std::type_identity<type_list<std::decay_t<Args>...>> {};
+    template <class F, class... Args>
+        requires(!accepts<F, std::decay_t<Args>...> && accepts<F, travel_t<Args>...>)
+    struct pick<F, Args...> : std::type_identity<type_list<travel_t<Args>...>> {};
+    template <class F, class Tuple>
+    struct pick_unpacked;
+
+public:
+    template <class F, class... Args>
+    using arguments = typename pick<F, Args...>::type;
+    template <class F, class Tuple>
+    using unpacked_argument = typename pick_unpacked<F, std::decay_t<Tuple>>::type;
     template <class F, class... Args>
     using result = stored_t<typename plain_result<F, Args...>::type>;
     template <class F, class... Args>
@@ -83,5 +108,12 @@ struct unpacked<Policy, F, Tuple, std::index_sequence<I...>> {
         Policy::template complain<F, std::tuple_element_t<I, Tuple>...>();
     }
 };
+
+template <class F, class Tuple>
+struct any_policy::pick_unpacked : std::type_identity<Tuple> {};
+template <class F, class Tuple>
+    requires(!unpacked<any_policy, F, Tuple>::accepted &&
+             unpacked<any_policy, F, travel_t<Tuple>>::accepted)
+struct any_policy::pick_unpacked<F, Tuple> : std::type_identity<travel_t<Tuple>> {};
 
 } // namespace coproc::detail

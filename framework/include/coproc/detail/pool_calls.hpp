@@ -34,20 +34,24 @@ namespace coproc::detail {
 // const`.
 template <class Derived, class Policy>
 class pool_calls {
-    template <class Range>
-    using item_of = typename Policy::template argument<sequence_value_t<Range>>;
+    template <class F, class Range>
+    using item_of = typename only_type<
+        typename Policy::template arguments<std::decay_t<F>, sequence_value_t<Range>>>::type;
+    template <class F, class Range>
+    using tuple_of =
+        typename Policy::template unpacked_argument<std::decay_t<F>, sequence_value_t<Range>>;
 
 public:
     /// Calls `f(args...)` on a worker. Returns an async_result<R> at once. *Exceptions*:
     /// pool_closed_error.
     template <class F, class... Args>
-    auto apply_async(F&& f, Args&&... args) {
+    auto apply_async(F&& f, Args&&... args) const {
         return submit_call<false>(std::forward<F>(f), std::forward<Args>(args)...);
     }
 
     /// Calls `f(args...)` on a worker and waits for it: `apply_async(...).get()`. Returns R.
     template <class F, class... Args>
-    auto apply(F&& f, Args&&... args) {
+    auto apply(F&& f, Args&&... args) const {
         return submit_call<true>(std::forward<F>(f), std::forward<Args>(args)...).get();
     }
 
@@ -58,44 +62,44 @@ public:
     /// its items run. Ranges of std and of range-v3 alike. *Exceptions*: pool_closed_error; what
     /// reading the range throws.
     template <class F, input_sequence Range>
-    auto map_async(F&& f, Range&& range) {
+    auto map_async(F&& f, Range&& range) const {
         return map_range(std::forward<F>(f), std::forward<Range>(range));
     }
     /// The same for a braced list.
     template <class F, class T>
-    auto map_async(F&& f, std::initializer_list<T> items) {
+    auto map_async(F&& f, std::initializer_list<T> items) const {
         return map_range(std::forward<F>(f), items);
     }
     /// map_async and get: returns std::vector<R>, or nothing.
     template <class F, input_sequence Range>
-    auto map(F&& f, Range&& range) {
+    auto map(F&& f, Range&& range) const {
         return map_async(std::forward<F>(f), std::forward<Range>(range)).get();
     }
     /// The same for a braced list.
     template <class F, class T>
-    auto map(F&& f, std::initializer_list<T> items) {
+    auto map(F&& f, std::initializer_list<T> items) const {
         return map_async(std::forward<F>(f), items).get();
     }
 
     /// map_async with items that are tuples (or pairs, arrays), unpacked: `f(get<0>(x), get<1>(x),
     /// ...)`.
     template <class F, input_sequence Range>
-    auto starmap_async(F&& f, Range&& range) {
+    auto starmap_async(F&& f, Range&& range) const {
         return starmap_range(std::forward<F>(f), std::forward<Range>(range));
     }
     /// The same for a braced list.
     template <class F, class T>
-    auto starmap_async(F&& f, std::initializer_list<T> items) {
+    auto starmap_async(F&& f, std::initializer_list<T> items) const {
         return starmap_range(std::forward<F>(f), items);
     }
     /// starmap_async and get.
     template <class F, input_sequence Range>
-    auto starmap(F&& f, Range&& range) {
+    auto starmap(F&& f, Range&& range) const {
         return starmap_async(std::forward<F>(f), std::forward<Range>(range)).get();
     }
     /// The same for a braced list.
     template <class F, class T>
-    auto starmap(F&& f, std::initializer_list<T> items) {
+    auto starmap(F&& f, std::initializer_list<T> items) const {
         return starmap_async(std::forward<F>(f), items).get();
     }
 
@@ -103,22 +107,22 @@ public:
     /// input is read on the consumer's thread, as a bounded window allows, so it may be endless; an
     /// lvalue range must outlive the stream.
     template <class F, input_sequence Range>
-    auto imap(F&& f, Range&& range) {
+    auto imap(F&& f, Range&& range) const {
         return submit_imap<true>(std::forward<F>(f), std::forward<Range>(range));
     }
     /// The same for a braced list.
     template <class F, class T>
-    auto imap(F&& f, std::initializer_list<T> items) {
+    auto imap(F&& f, std::initializer_list<T> items) const {
         return submit_imap<true>(std::forward<F>(f), std::vector<T>(items));
     }
     /// imap, with results in the order in which they are done.
     template <class F, input_sequence Range>
-    auto imap_unordered(F&& f, Range&& range) {
+    auto imap_unordered(F&& f, Range&& range) const {
         return submit_imap<false>(std::forward<F>(f), std::forward<Range>(range));
     }
     /// The same for a braced list.
     template <class F, class T>
-    auto imap_unordered(F&& f, std::initializer_list<T> items) {
+    auto imap_unordered(F&& f, std::initializer_list<T> items) const {
         return submit_imap<false>(std::forward<F>(f), std::vector<T>(items));
     }
 
@@ -131,25 +135,24 @@ private:
                              target()->defaults()};
     }
 
-    template <class T>
+    template <class Stored, class T>
     static decltype(auto) convert(T&& value) {
-        if constexpr (Policy::remote &&
-                      !std::is_same_v<std::decay_t<T>, typename Policy::template argument<T>>)
-            return to_travel(std::forward<T>(value));
-        else
+        if constexpr (std::is_same_v<std::decay_t<T>, Stored>)
             return std::forward<T>(value);
+        else
+            return to_travel(std::forward<T>(value));
     }
 
     template <class R, class Work>
-    async_result<R> submit(Work* fresh) {
+    async_result<R> submit(Work* fresh) const {
         state_ptr<R> state{fresh};
         target()->submit(*fresh);
         return async_result<R>{std::move(state)};
     }
 
     template <class F, class Range>
-    auto map_range(F&& f, Range&& range) {
-        using item = item_of<Range>;
+    auto map_range(F&& f, Range&& range) const {
+        using item = item_of<F, Range>;
         if constexpr (Policy::template accepts<std::decay_t<F>, item>) {
             using R = typename Policy::template result<std::decay_t<F>, item>;
             return submit_map<false, item, R>(std::forward<F>(f), std::forward<Range>(range));
@@ -159,8 +162,8 @@ private:
         }
     }
     template <class F, class Range>
-    auto starmap_range(F&& f, Range&& range) {
-        using item = item_of<Range>;
+    auto starmap_range(F&& f, Range&& range) const {
+        using item = tuple_of<F, Range>;
         using call = unpacked<Policy, std::decay_t<F>, item>;
         if constexpr (call::accepted) {
             return submit_map<true, item, typename call::template result<>>(
@@ -172,27 +175,29 @@ private:
     }
 
     template <bool Waits, class F, class... Args>
-    auto submit_call(F&& f, Args&&... args) {
+    auto submit_call(F&& f, Args&&... args) const {
+        return submit_call_of<Waits>(
+            typename Policy::template arguments<std::decay_t<F>, Args...>{}, std::forward<F>(f),
+            std::forward<Args>(args)...);
+    }
+    template <bool Waits, class... Stored, class F, class... Args>
+    auto submit_call_of(type_list<Stored...>, F&& f, Args&&... args) const {
         using function = std::decay_t<F>;
-        if constexpr (Policy::template accepts<function,
-                                               typename Policy::template argument<Args>...>) {
-            using R = typename Policy::template result<function,
-                                                       typename Policy::template argument<Args>...>;
-            using work_type =
-                call_work<Policy::remote, function, R, typename Policy::template argument<Args>...>;
+        if constexpr (Policy::template accepts<function, Stored...>) {
+            using R = typename Policy::template result<function, Stored...>;
+            using work_type = call_work<Policy::remote, function, R, Stored...>;
             auto* fresh = new work_type{target(), settings(), std::forward<F>(f),
-                                        convert<Args>(std::forward<Args>(args))...};
+                                        convert<Stored>(std::forward<Args>(args))...};
             if constexpr (Waits) fresh->submitter_will_wait();
             return submit<R>(fresh);
         } else {
-            Policy::template complain<function, typename Policy::template argument<Args>...>();
-            return async_result<
-                refused_result_t<function, typename Policy::template argument<Args>...>>{};
+            Policy::template complain<function, Stored...>();
+            return async_result<refused_result_t<function, Stored...>>{};
         }
     }
 
     template <bool Star, class Item, class R, class F, class Range>
-    auto submit_map(F&& f, Range&& range) {
+    auto submit_map(F&& f, Range&& range) const {
         input_array<Item> inputs;
         inputs.reserve(size_hint(range));
         auto at = sequence_begin(range);
@@ -206,8 +211,8 @@ private:
     }
 
     template <bool Ordered, class F, class Range>
-    auto submit_imap(F&& f, Range&& range) {
-        using item = item_of<Range>;
+    auto submit_imap(F&& f, Range&& range) const {
+        using item = item_of<F, Range>;
         using function = std::decay_t<F>;
         if constexpr (Policy::template accepts<function, item>) {
             // An lvalue is referred to, as by views::all; anything else moves in.

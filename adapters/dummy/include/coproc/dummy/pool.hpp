@@ -12,9 +12,11 @@ namespace coproc::dummy {
 /// A pool of threads under the name and with the calls of coproc::pool, so that `namespace mp =
 /// coproc::dummy;` is the whole change. Nothing is copied or encoded: it takes what no process
 /// could be given (pointers, capturing lambdas, types without a codec), and shares what is referred
-/// to. What a thread cannot do: be stopped. A timeout or cancel() asks the task through
-/// this_task::stop_token(), fails the result at once, and leaves the thread to finish; a task that
-/// crashes takes the program with it; max_worker_memory means nothing.
+/// to. A function that takes only what would arrive in another process gets that: a vector where a
+/// view or a span is given. One that takes the view itself gets the view, and what it looks at must
+/// live until the task has run. What a thread cannot do: be stopped. A timeout or cancel() asks the
+/// task through this_task::stop_token(), fails the result at once, and leaves the thread to finish;
+/// a task that crashes takes the program with it; max_worker_memory and tag_output mean nothing.
 class pool : public coproc::pool, public detail::pool_calls<pool, detail::any_policy> {
     using calls = detail::pool_calls<pool, detail::any_policy>;
 
