@@ -26,10 +26,10 @@ log_state& state() {
     return *s;
 }
 
-/// A worker that was replaced shows in the result of its task; only a handler of one's own hears of
-/// it besides.
+/// A worker that was replaced and a pool that gave up show in the results of their tasks; only a
+/// handler of one's own hears of them besides.
 void write_to_stderr(log_kind kind, std::string_view message) noexcept {
-    if (kind == log_kind::worker_restarted) return;
+    if (kind == log_kind::worker_restarted || kind == log_kind::pool_broken) return;
     std::fprintf(stderr, "coproc: %.*s\n", static_cast<int>(message.size()), message.data());
 }
 

@@ -68,7 +68,12 @@ int main(int argc, char** argv) {
         static_cast<void>(h.wait(std::chrono::milliseconds{200})); // it is stuck or soon will be
         pool.terminate();
         pool.join();
-        return 0;
+        try {
+            h.get();
+        } catch (const coproc::cancelled_error&) {
+            return 0;
+        }
+        return 1;
     } else {
         auto h = pool.with({.chunk_size = 1}).map_async(&print, std::views::iota(0, 40));
         h.get();

@@ -31,7 +31,8 @@ struct log_record {
 using log_handler = std::function<void(const log_record&)>;
 
 /// Replaces the log hook of this process and returns the former one; an empty function restores the
-/// default, which writes to stderr, except for workers that were replaced. The handler takes a
+/// default, which writes to stderr, except for workers that were replaced and pools that gave up
+/// (both show in results). The handler takes a
 /// `log_record`, a `std::string_view` or a `std::string`; it may be called from any thread, one
 /// call at a time, and what it throws is ignored.
 log_handler set_log_handler(log_handler handler);

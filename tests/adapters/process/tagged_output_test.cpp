@@ -100,7 +100,7 @@ TEST_CASE("a worker's last words are tagged too, and what other programs say for
 }
 
 TEST_CASE("a pool ends although nobody reads what its workers print") {
-    program p{"prints", {"spawn", "stuck"}};
+    program p{"prints", {"spawn", "stuck"}, false};
     CHECK(p.wait() == 0); // its output stays in the pipe
 }
 
