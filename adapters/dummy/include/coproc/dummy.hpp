@@ -6,8 +6,22 @@
 
 #include <coproc/bind_front.hpp>
 #include <coproc/cpu_count.hpp>
+#include <coproc/dummy/barrier.hpp>
+#include <coproc/dummy/bounded_semaphore.hpp>
+#include <coproc/dummy/condition.hpp>
+#include <coproc/dummy/event.hpp>
 #include <coproc/dummy/job.hpp>
+#include <coproc/dummy/joinable_queue.hpp>
+#include <coproc/dummy/latch.hpp>
+#include <coproc/dummy/mutex.hpp>
+#include <coproc/dummy/pipe.hpp>
 #include <coproc/dummy/pool.hpp>
+#include <coproc/dummy/queue.hpp>
+#include <coproc/dummy/recursive_mutex.hpp>
+#include <coproc/dummy/semaphore.hpp>
+#include <coproc/dummy/shared_array.hpp>
+#include <coproc/dummy/shared_memory.hpp>
+#include <coproc/dummy/shared_value.hpp>
 #include <coproc/duration.hpp>
 #include <coproc/error.hpp>
 #include <coproc/log.hpp>
