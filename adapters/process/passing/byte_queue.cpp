@@ -5,6 +5,7 @@
 
 #include <coproc/error.hpp>
 
+#include <exception>
 #include <memory>
 #include <passing/queue_object.hpp>
 #include <shared/wait_service.hpp>
@@ -46,14 +47,39 @@ state_ptr<void> byte_queue::start_put(const element_source& element) const {
                                        });
 }
 
-state_ptr<void> byte_queue::start_get(element_sink take) const {
+namespace {
+
+struct get_attempt {
+    queue_object& queue;
+    element_sink take;
+    std::function<bool()> give_back;
+
+    bool operator()(operation<void>& waiting) const {
+        if (!queue.try_get([&](reader& r) { take(r); })) return false;
+        waiting.succeed();
+        return true;
+    }
+    bool undo(operation<void>& /*waiting*/) const noexcept { return give_back(); }
+};
+
+} // namespace
+
+state_ptr<void> byte_queue::start_get(element_sink take, std::function<bool()> give_back) const {
     return shared::start_waiting<void>(
-        object_, queue_object::items,
-        [queue = object_.get(), take = std::move(take)](operation<void>& waiting) {
-            if (!queue->try_get([&](reader& r) { take(r); })) return false;
-            waiting.succeed();
-            return true;
-        });
+        object_, queue_object::items, get_attempt{*object_, std::move(take), std::move(give_back)});
+}
+
+bool byte_queue::put_back(const element_source& element) const noexcept {
+    // The handles that came with it cannot be put in front of those of the others.
+    if (element.descriptors != 0) return false;
+    try {
+        outgoing_element out{object_, element.bytes, 0,
+                             [&](writer& w) { element.encode(element.value, w); }, true};
+        object_->put_back(out);
+        return true;
+    } catch (const std::exception&) {
+        return false;
+    }
 }
 
 std::size_t byte_queue::size() const noexcept { return static_cast<std::size_t>(object_->size()); }

@@ -46,6 +46,12 @@ struct block_reference {
     std::uint32_t unused;
 };
 
+/// At the beginning of a block that was put back.
+struct front_element {
+    std::uint64_t next; // as words::front
+    std::uint64_t size;
+};
+
 /// The descriptors of an element, in order.
 class received_descriptors final : public descriptor_source {
 public:
@@ -74,6 +80,7 @@ struct queue_object::record {
 struct queue_object::taken {
     std::array<std::byte, inline_size> small;
     std::size_t size = 0;
+    std::size_t offset = 0; // in the memory
     std::optional<std::uint32_t> claim = {};
     std::shared_ptr<os::mapping> memory = {};
     std::vector<os::unique_fd> descriptors = {};
@@ -83,7 +90,7 @@ struct queue_object::taken {
 
 outgoing_element::outgoing_element(std::shared_ptr<queue_object> to, std::size_t bytes,
                                    std::size_t descriptors,
-                                   shared::function_ref<void(writer&)> encode)
+                                   shared::function_ref<void(writer&)> encode, bool back)
     : to_{std::move(to)}, size_{bytes} {
     if (descriptors > os::max_descriptors)
         throw serialization_error{"coproc: an element contains more than 250 handles"};
@@ -96,13 +103,14 @@ outgoing_element::outgoing_element(std::shared_ptr<queue_object> to, std::size_t
             throw serialization_error{"coproc: a value shrank while it was being encoded (is "
                                       "another thread writing to it?)"};
     };
-    if (size_ <= inline_size) {
+    if (size_ <= inline_size && !back) {
         encode_into(small_.data());
     } else {
-        const auto [claim, memory] = to_->claim_block(size_);
+        const std::size_t offset = back ? sizeof(front_element) : 0;
+        const auto [claim, memory] = to_->claim_block(size_ + offset);
         claim_ = claim;
         try {
-            encode_into(memory->data());
+            encode_into(memory->data() + offset);
         } catch (...) {
             to_->give_up(claim);
             throw;
@@ -352,7 +360,8 @@ bool queue_object::try_get(shared::function_ref<void(reader&)> decode) {
             if (element.claim) queue.give_up(*element.claim);
         }
     } afterwards{*this, element};
-    const std::byte* const bytes = element.claim ? element.memory->data() : element.small.data();
+    const std::byte* const bytes =
+        element.claim ? element.memory->data() + element.offset : element.small.data();
     received_descriptors descriptors{std::move(element.descriptors)};
     reader r{{bytes, element.size}, &descriptors};
     decode(r);
@@ -362,6 +371,10 @@ bool queue_object::try_get(shared::function_ref<void(reader&)> decode) {
 bool queue_object::take(taken& into) {
     words& w = mine();
     if (size() == 0) return false;
+    if (w.front.load(std::memory_order_relaxed) != 0) {
+        take_front(into);
+        return true;
+    }
     auto head = w.head.load(std::memory_order_relaxed);
     record found{};
     const std::byte* from = nullptr;
@@ -407,20 +420,68 @@ bool queue_object::take(taken& into) {
         shared::transaction change{base()};
         change.set(w.head, rewind ? end_at(0, number(new_head)) : new_head);
         if (rewind) change.set(w.tail, end_at(0, number(tail)));
-        if (joinable) {
-            auto& held = me().held[given];
-            change.set(held, held.load() + 1);
-        }
-        if (into.claim) {
-            claim& c = claim_at(*into.claim);
-            change.set(c.place, where.place);
-            change.set(c.size_class, where.size_class);
-            change.set(c.owner, self() + 1);
-        }
+        count_as_given(change);
+        if (into.claim) claim_for_reading(change, *into.claim, {where.place, where.size_class});
         change.commit();
     }
     if (found.descriptors != 0) lane_->drop(found.number);
     return true;
+}
+
+void queue_object::claim_for_reading(shared::transaction& change, std::uint32_t i, block b) {
+    claim& c = claim_at(i);
+    change.set(c.place, b.place);
+    change.set(c.size_class, b.size_class);
+    change.set(c.owner, self() + 1);
+}
+
+void queue_object::count_as_given(shared::transaction& change) {
+    if (mine().joinable.load(std::memory_order_relaxed) == 0) return;
+    auto& held = me().held[given];
+    change.set(held, held.load() + 1);
+}
+
+// --- back ----------------------------------------------------------------------------------------
+
+void queue_object::put_back(outgoing_element& element) {
+    words& w = mine();
+    {
+        const guard held{*this};
+        claim& c = claim_at(*element.claim_);
+        const block b{c.place.load(), c.size_class.load()};
+        const front_element head{w.front.load(), element.size_};
+        std::memcpy(heap_.map(b)->data(), &head, sizeof head);
+        const auto end = w.head.load();
+        shared::transaction change{base()};
+        change.set(w.front, b.place | b.size_class); // a place is a multiple of 4096
+        change.set(w.head, end_at(position(end), number(end) - 1));
+        change.set(c.owner, 0);
+        if (w.joinable.load() != 0)
+            if (auto& given_here = me().held[given]; given_here.load() != 0)
+                change.set(given_here, given_here.load() - 1);
+        change.commit();
+        element.claim_.reset();
+    }
+    wake(items, 1);
+}
+
+void queue_object::take_front(taken& into) {
+    words& w = mine();
+    const auto front = w.front.load();
+    const block b{front & ~std::uint64_t{4095}, static_cast<unsigned>(front & 4095)};
+    into.memory = heap_.map(b);
+    front_element head{};
+    std::memcpy(&head, into.memory->data(), sizeof head);
+    into.size = static_cast<std::size_t>(head.size);
+    into.offset = sizeof head;
+    into.claim = free_claim();
+    const auto end = w.head.load();
+    shared::transaction change{base()};
+    change.set(w.front, head.next);
+    change.set(w.head, end_at(position(end), number(end) + 1));
+    count_as_given(change);
+    claim_for_reading(change, *into.claim, b);
+    change.commit();
 }
 
 // --- done ----------------------------------------------------------------------------------------

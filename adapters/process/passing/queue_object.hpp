@@ -33,8 +33,9 @@ inline constexpr std::size_t inline_size = 2048;
 /// there.
 class outgoing_element {
 public:
+    /// `back`: it was in the queue before, see queue_object::put_back().
     outgoing_element(std::shared_ptr<queue_object> to, std::size_t bytes, std::size_t descriptors,
-                     shared::function_ref<void(writer&)> encode);
+                     shared::function_ref<void(writer&)> encode, bool back = false);
     outgoing_element(const outgoing_element&) = delete;
     outgoing_element& operator=(const outgoing_element&) = delete;
     ~outgoing_element();
@@ -65,6 +66,9 @@ public:
     /// `decode` throws, for which the element is gone.
     bool try_get(shared::function_ref<void(reader&)> decode);
 
+    /// An element that was got and that nobody has seen becomes the next one to get.
+    void put_back(outgoing_element& element);
+
     [[nodiscard]] std::uint64_t size() const noexcept;
     [[nodiscard]] std::uint64_t maxsize() const noexcept;
     [[nodiscard]] bool closed() const noexcept;
@@ -90,6 +94,7 @@ private:
         shared::word32 unused;
         shared::word64 last_number; // of those with descriptors
         shared::word64 unfinished;
+        shared::word64 front;        // what was put back: place and size class of its block
         shared::word64 tail_segment; // 0: there is none yet
         shared::word64 head_segment;
         // Position in the segment, and how many elements there have been, in one word: one store.
@@ -122,6 +127,9 @@ private:
 
     bool append(outgoing_element& element);
     bool take(taken& into);
+    void take_front(taken& into);
+    void claim_for_reading(shared::transaction& change, std::uint32_t i, block b);
+    void count_as_given(shared::transaction& change);
     void next_segment();
     std::byte* tail_segment();
     std::byte* head_segment();

@@ -12,6 +12,7 @@
 #include <exception>
 #include <memory>
 #include <shared/object.hpp>
+#include <type_traits>
 #include <utility>
 
 namespace coproc::detail::shared {
@@ -56,7 +57,7 @@ void look_after_later(std::shared_ptr<object> o);
 ///  - `void cancelled() noexcept`: it was cancelled while it waited, and is about to fail;
 ///  - `void undo(operation<R>&) noexcept`: it was cancelled after it had succeeded, and nobody will
 ///    see that (the loser of two operations joined by ||): gives back what it took. Without this
-///    member its success stands.
+///    member, or if it returns false instead of nothing, its success stands.
 template <class R, class Attempt>
 class waiting_operation final : public operation<R>, public waiter {
 public:
@@ -108,7 +109,11 @@ private:
     bool take_back() noexcept {
         if constexpr (requires(Attempt& a, operation<R>& self) { a.undo(self); }) {
             if (this->error() != nullptr) return false;
-            attempt_.undo(static_cast<operation<R>&>(*this));
+            auto& self = static_cast<operation<R>&>(*this);
+            if constexpr (std::is_void_v<decltype(attempt_.undo(self))>)
+                attempt_.undo(self);
+            else if (!attempt_.undo(self))
+                return false;
             this->set_error(cancellation());
             return true;
         }

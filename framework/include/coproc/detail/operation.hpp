@@ -73,7 +73,12 @@ public:
         return self;
     }
 
-    bool cancel() noexcept override { return inner_->cancel(); }
+    bool cancel() noexcept override {
+        if (!inner_->cancel()) return false;
+        // The value that was there has been given back, and nobody has seen it.
+        if (this->ready()) this->set_error(inner_->error());
+        return true;
+    }
 
 private:
     void resume() noexcept override {

@@ -5,13 +5,15 @@
 // when an element cannot be encoded or decoded. What a queue does at all is tested in
 // tests/nouns/queue_test.cpp.
 
-#include <coproc/joinable_queue.hpp>
 #include <coproc/queue.hpp>
 
 #include "forked.hpp"
 #include "pools.hpp"
 
+#include <coproc/joinable_queue.hpp>
 #include <coproc/mutex.hpp>
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include <array>
 #include <cstdint>
@@ -425,6 +427,70 @@ TEST_CASE("asynchronous gets that are cancelled lose nothing") {
     CHECK(sum == std::int64_t{many} * (many + 1) / 2);
     CHECK(producer.wait() == 0);
     CAPTURE(cancelled);
+}
+
+namespace {
+
+asio::awaitable<int> get_in_time(coproc::queue<int> queue, std::chrono::microseconds time) {
+    using namespace asio::experimental::awaitable_operators;
+    asio::steady_timer timer{co_await asio::this_coro::executor, time};
+    const auto first =
+        co_await (queue.async_get(asio::use_awaitable) || timer.async_wait(asio::use_awaitable));
+    co_return first.index() == 0 ? std::get<0>(first) : 0;
+}
+
+asio::awaitable<void> get_all_in_time(coproc::queue<int> queue, std::vector<int>& got, int last) {
+    std::minstd_rand random{11};
+    while (got.empty() || got.back() != last) {
+        const int x = co_await get_in_time(queue, std::chrono::microseconds{random() % 100});
+        if (x != 0) got.push_back(x);
+    }
+}
+
+} // namespace
+
+TEST_CASE("a get that loses against a timer has taken nothing") {
+    const coproc::queue<int> queue;
+    constexpr int many = 2000;
+    forked producer{[&] {
+        std::mt19937 random{12};
+        for (int i = 1; i <= many; ++i) {
+            queue.put(i);
+            std::this_thread::sleep_for(std::chrono::microseconds{random() % 100});
+        }
+    }};
+    std::vector<int> expected(many);
+    std::iota(expected.begin(), expected.end(), 1);
+    std::vector<int> got;
+    run(get_all_in_time(queue, got, many));
+    CHECK(got == expected);
+    CHECK(producer.wait() == 0);
+}
+
+TEST_CASE("an element that is put back is the next, of whatever size") {
+    const std::size_t size = GENERATE(std::size_t{10}, std::size_t{5000}, std::size_t{2'000'000});
+    const coproc::joinable_queue<std::string> queue;
+    queue.put(std::string(size, 'a'));
+    queue.put("second");
+    asio::io_context context;
+    asio::cancellation_signal stop;
+    bool cancelled = false;
+    queue.async_get(asio::bind_executor(
+        context, asio::bind_cancellation_slot(stop.slot(),
+                                              [&](const std::exception_ptr& e, const std::string&) {
+                                                  cancelled = e != nullptr;
+                                              })));
+    // There is one already: it has been got, and its handler has not run.
+    CHECK(queue.size() == 1);
+    stop.emit(asio::cancellation_type::all);
+    CHECK(queue.size() == 2);
+    context.run();
+    CHECK(cancelled);
+    CHECK(queue.get(patience) == std::string(size, 'a'));
+    CHECK(queue.get(patience) == "second");
+    queue.task_done();
+    queue.task_done();
+    CHECK(queue.join(patience));
 }
 
 TEST_CASE("many queues leave nothing behind") {

@@ -46,7 +46,11 @@ public:
     static time_limit now() { return steady::time_point::min(); }
 
     [[nodiscard]] state_ptr<void> start_put(const element_source& element) const;
-    [[nodiscard]] state_ptr<void> start_get(element_sink take) const;
+    /// `give_back`: the operation was cancelled after `take` had been called, and nobody has seen
+    /// the element; it puts that back, or returns false.
+    [[nodiscard]] state_ptr<void> start_get(element_sink take,
+                                            std::function<bool()> give_back) const;
+    [[nodiscard]] bool put_back(const element_source& element) const noexcept;
 
     [[nodiscard]] std::size_t size() const noexcept;
     [[nodiscard]] std::size_t maxsize() const noexcept;

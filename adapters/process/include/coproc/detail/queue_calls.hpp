@@ -69,18 +69,13 @@ public:
     /// Takes the next element without blocking the thread. *Completion signature*:
     /// `void(std::exception_ptr, T)`, on the handler's associated executor; T must be
     /// default-constructible. *Cancellation*: any type ends the wait with cancelled_error; no
-    /// element is lost by it. *Exceptions*: as get().
+    /// element is lost by it (one that had been taken just then is put back, unless it contains
+    /// handles). *Exceptions*: as get().
     template <boost::asio::completion_token_for<void(std::exception_ptr, T)> Token =
                   boost::asio::deferred_t>
     auto async_get(Token&& token = Token()) const {
-        return async_start<T>(
-            [queue = queue_] {
-                return relayed<T>::run([&](relayed<T>& result) {
-                    return queue.start_get([to = boost::intrusive_ptr<relayed<T>>{&result}](
-                                               reader& r) { to->emplace(decode<T>(r)); });
-                });
-            },
-            std::forward<Token>(token));
+        return async_start<T>([queue = queue_] { return start_get(queue); },
+                              std::forward<Token>(token));
     }
 
     /// How many elements there are; it may have changed by the time it is known.
@@ -122,6 +117,20 @@ private:
         return {s.size(), s.descriptors(), &element, [](const void* value, writer& w) {
                     detail::encode(w, *static_cast<const T*>(value));
                 }};
+    }
+    static state_ptr<T> start_get(const byte_queue& queue) {
+        return relayed<T>::run([&](relayed<T>& result) {
+            // A pointer will do, and a reference would be a circle: `result` outlives the wait.
+            auto* const to = &result;
+            return queue.start_get(
+                [to](reader& r) { to->emplace(decode<T>(r)); },
+                [queue, to] {
+                    bool back = false;
+                    to->add_reader();
+                    to->read([&](const T& element) { back = queue.put_back(source(element)); });
+                    return back;
+                });
+        });
     }
     std::optional<T> take(time_limit until) const {
         std::optional<T> element;
