@@ -99,7 +99,7 @@ task_failure::~task_failure() = default;
 
 timeout_error::timeout_error(timeout_kind kind) : error{timeout_text(kind)}, kind_{kind} {}
 
-worker_lost_error::worker_lost_error(detail::failure_info where, int exit_code)
+worker_lost_error::worker_lost_error(const detail::failure_info& where, int exit_code)
     : worker_lost_error{where, exit_code, lost_text(where, exit_code)} {}
 
 std::string worker_lost_error::signal_name() const {

@@ -44,7 +44,7 @@ unsigned detail::worker_count(std::intmax_t n) {
 const detail::backend_ptr& detail::backend_of(const backend_ptr& pool) {
     if (!pool) throw pool_closed_error{"coproc: the pool has been moved from"};
     if (pool->inherited()) throw_inherited();
-    return pool;
+    return pool; // NOLINT(bugprone-return-const-ref-from-parameter): see its deleted overload
 }
 
 detail::failure_info detail::here(const work& w, std::uint64_t item) {

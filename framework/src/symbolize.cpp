@@ -24,8 +24,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char** environ;
-
 namespace coproc::detail {
 namespace {
 
@@ -36,6 +34,7 @@ std::string output_of(const std::vector<std::string>& command) {
     std::array<int, 2> pipe{};
     if (::pipe2(pipe.data(), O_CLOEXEC) != 0) return {};
     std::vector<char*> argv;
+    argv.reserve(command.size() + 1);
     for (const auto& word : command)
         argv.push_back(const_cast<char*>(word.c_str()));
     argv.push_back(nullptr);

@@ -62,7 +62,7 @@ backtrace_data thrown_backtrace(const std::exception_ptr& exception) {
     // An exception_ptr is a pointer to the thrown object, in libstdc++ and libc++ alike.
     static_assert(sizeof(std::exception_ptr) == sizeof(void*));
     const void* object = nullptr;
-    std::memcpy(&object, &exception, sizeof object);
+    std::memcpy(static_cast<void*>(&object), static_cast<const void*>(&exception), sizeof object);
     if (object == nullptr) return {};
     for (std::size_t i = 0; i != trace.last.size(); ++i) {
         const thrown& candidate =
@@ -102,7 +102,7 @@ throw_function real_throw() noexcept {
     const std::size_t count = unwind(frames);
     const std::size_t own = std::min<std::size_t>(count, 2); // note_throw and __cxa_throw
     entry.count = count - own;
-    std::memcpy(entry.frames.data(), frames.data() + own, entry.count * sizeof(void*));
+    std::copy_n(frames.data() + own, entry.count, entry.frames.data());
     trace.on = true;
 }
 

@@ -68,7 +68,9 @@ void put_pid(char* slot) noexcept {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 [[gnu::noinline]] pid_t vfork_and_run(const exec_plan& plan) noexcept {
-    const pid_t pid = ::vfork();
+    // posix_spawn cannot do what run_child does: close, keep and fill standard descriptors as they
+    // are, and write the pid into the environment.
+    const pid_t pid = ::vfork(); // NOLINT(bugprone-unsafe-functions)
     if (pid == 0) run_child(plan);
     return pid;
 }

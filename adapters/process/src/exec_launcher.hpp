@@ -51,6 +51,7 @@ public:
                     const boost::process::v2::filesystem::path& executable, Args&& args)
         -> boost::process::v2::basic_process<Executor> {
         std::vector<char*> argv;
+        argv.reserve(args.size() + 1);
         for (auto&& argument : args)
             argv.push_back(const_cast<char*>(argument.c_str()));
         argv.push_back(nullptr);

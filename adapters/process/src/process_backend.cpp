@@ -300,7 +300,7 @@ void process_backend::refuse(const seat_ptr& seat, const chunk& c, std::exceptio
             break;
         }
     }
-    auto told = local_failure(std::move(error), seat->where(*c.of, c.first + culprit));
+    auto told = local_failure(error, seat->where(*c.of, c.first + culprit));
     decide([&](dispatcher& d, effects& out) {
         d.refused(seat->index(), c.id, culprit, std::move(told), steady::now(), out);
         return true;
@@ -464,7 +464,7 @@ std::exception_ptr process_backend::lost_error(const seat_ptr& seat, const work&
     auto info = seat->where(w, item);
     if (const auto crash = seat->process().crash()) info.backtrace = backtrace_data{crash->frames};
     return std::make_exception_ptr(
-        why.empty() ? worker_lost_error{std::move(info), exit_code}
+        why.empty() ? worker_lost_error{info, exit_code}
                     : worker_lost_error{std::move(info), exit_code, "coproc: " + why});
 }
 

@@ -53,7 +53,7 @@ void worker_seat::watch() {
                               [self](boost::system::error_code ec) {
                                   if (ec) return;
                                   boost::system::error_code ignored;
-                                  self->bell_.cancel(ignored);
+                                  static_cast<void>(self->bell_.cancel(ignored));
                                   self->patience_.cancel();
                                   self->pool_->on_end(self);
                               });

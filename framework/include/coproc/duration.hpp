@@ -34,8 +34,9 @@ private:
         if (ns >= wide{nanoseconds::max()}) return nanoseconds::max();
         if (ns <= wide{nanoseconds::min()}) return nanoseconds::min();
         if constexpr (std::is_floating_point_v<Rep>)
-            return ns != ns ? nanoseconds{0}
-                            : nanoseconds{static_cast<nanoseconds::rep>(ns.count())};
+            return ns < wide{0} || ns > wide{0}
+                       ? nanoseconds{static_cast<nanoseconds::rep>(ns.count())}
+                       : nanoseconds{0}; // nothing, or not a number
         else
             return std::chrono::duration_cast<nanoseconds>(d);
     }

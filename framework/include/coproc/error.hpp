@@ -95,7 +95,7 @@ public:
 class worker_lost_error : public error, public task_failure {
 public:
     /// exit_code: what the process returned, or the negative number of the signal that killed it.
-    worker_lost_error(detail::failure_info where, int exit_code);
+    worker_lost_error(const detail::failure_info& where, int exit_code);
     worker_lost_error(detail::failure_info where, int exit_code, const std::string& what)
         : error{what}, task_failure{std::move(where)}, exit_code_{exit_code} {}
 

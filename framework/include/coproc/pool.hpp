@@ -24,6 +24,7 @@ namespace detail {
 /// Throws pool_closed_error for a pool that has been moved from, std::logic_error for one that a
 /// fork has left here.
 const backend_ptr& backend_of(const backend_ptr& pool);
+const backend_ptr& backend_of(backend_ptr&& pool) = delete; // the reference would outlive it
 
 /// A pool's calls under options of their own: what `with` returns. Refers to the pool; safe inside
 /// co_await.

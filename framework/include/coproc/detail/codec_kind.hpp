@@ -72,8 +72,11 @@ inline constexpr kind standard_kind<std::error_code> = kind::error_code;
 template <>
 inline constexpr kind standard_kind<std::error_condition> = kind::error_code;
 
+// The only form that -Wpedantic bears: there is no __extension__ before `using`.
+// NOLINTBEGIN(modernize-use-using)
 __extension__ typedef __int128 int128;
 __extension__ typedef unsigned __int128 uint128;
+// NOLINTEND(modernize-use-using)
 
 template <class T>
 consteval kind scalar_kind() {

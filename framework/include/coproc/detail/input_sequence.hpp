@@ -67,7 +67,7 @@ inline constexpr bool gives_items_away =
 template <class Item, class Range, class Reference>
 Item take_item(Reference&& item) {
     if constexpr (gives_items_away<Range> && std::is_same_v<Reference, Item&>)
-        return std::move(item);
+        return static_cast<Item&&>(item); // an lvalue, but of a container that was given away
     else if constexpr (std::is_constructible_v<Item, Reference>)
         return Item(std::forward<Reference>(item));
     else

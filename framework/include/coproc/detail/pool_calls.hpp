@@ -127,6 +127,9 @@ public:
     }
 
 private:
+    friend Derived;
+    pool_calls() = default;
+
     [[nodiscard]] const backend_ptr& target() const {
         return static_cast<const Derived&>(*this).backend_of_calls();
     }
