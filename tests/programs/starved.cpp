@@ -49,6 +49,8 @@ int processes(const coproc::pool_options& options) {
     if (!try_pool(options)) return 77; // such a user may not run this file
     coproc::pool pool{options};
     if (pool.apply(&twice, 1) != 2) return 1;
+    while (pool.stats().idle != 2) // one still to be started could not stand in for the lost one
+        ::usleep(1000);
     limit(RLIMIT_NPROC, 1);
     std::printf("%s\n", try_pool(options) ? "made" : "refused");
     try {

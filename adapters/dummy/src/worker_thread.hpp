@@ -70,7 +70,6 @@ public:
     [[nodiscard]] std::optional<item> current_item() const noexcept;
 
     /// Waits for the end of a thread that is about to end, and lets go of it. Once.
-    // NOLINTNEXTLINE(readability-make-member-function-const): there is no thread any more
     void join() noexcept { pthread_join(id_, nullptr); }
 
     // --- the backend's, under its lock ------------------------------------------------------------

@@ -304,6 +304,7 @@ bool queue_object::append(outgoing_element& element) {
                                       "not say (does its codec lack `parts`?)"};
         head.number = w.last_number.load() + 1;
         std::vector<int> numbers;
+        numbers.reserve(element.descriptors_.size());
         for (const auto& fd : element.descriptors_)
             numbers.push_back(fd.get());
         // What lies there while the queue is empty are remains.

@@ -303,7 +303,6 @@ void endpoint::flush() noexcept {
     }
 }
 
-// NOLINTNEXTLINE(readability-make-member-function-const): it changes what both ends share
 bool endpoint::revoke(message_token token) noexcept {
     if (token.position >= out_.tail || out_.tail - token.position > ring_bytes) return false;
     if (token.position < out_.head_seen)

@@ -7,6 +7,7 @@
 
 #include <map>
 #include <random>
+#include <set>
 
 using namespace coproc_test;
 using coproc::worker_lost_error;
@@ -22,18 +23,20 @@ public:
         for (int i = 0; i < n; ++i, ++given_)
             good_.push_back(pool.apply_async(&twice, given_));
     }
-    /// Empty if every good task has its result.
-    std::string check_good() {
-        for (int i = 0; i < static_cast<int>(good_.size()); ++i) {
+    /// Empty if every good task has its result, but for one on each of the doomed, which are
+    /// struck off then.
+    std::string check_good(std::set<pid_t>* doomed = nullptr) {
+        auto good = std::exchange(good_, {});
+        given_ = 0;
+        for (std::size_t i = 0; i < good.size(); ++i) {
             try {
-                if (good_[static_cast<std::size_t>(i)].get(patience) != 2 * i)
-                    return "a wrong result";
+                if (good[i].get(patience) != 2 * static_cast<int>(i)) return "a wrong result";
+            } catch (const worker_lost_error& e) {
+                if (doomed == nullptr || doomed->erase(e.pid()) == 0) return e.what();
             } catch (const std::exception& e) {
                 return e.what();
             }
         }
-        good_.clear();
-        given_ = 0;
         return {};
     }
 
@@ -196,17 +199,17 @@ TEST_CASE("a worker that dies when it has just replied has replied, or its task 
     beset_pool beset{on("process")};
     const auto b = board::make();
     std::size_t cell = 0;
+    std::set<pid_t> doomed; // a slow death (exit does a lot) may find them in one more task
     for (const auto how : all_ways) {
         CAPTURE(name_of(how));
         for (int round = 0; round < 5; ++round) {
             beset.add_good(5);
             auto last_words = beset.pool.apply_async(&arm_and_light, b, cell++, how);
             beset.add_good(5);
-            if (const auto error = failure_of(last_words)) {
-                INFO(text_of(error));
-                CHECK(is<worker_lost_error>(error));
-            }
-            CHECK(beset.check_good() == "");
+            try {
+                doomed.insert(last_words.get(patience));
+            } catch (const worker_lost_error&) {}
+            CHECK(beset.check_good(&doomed) == "");
         }
     }
     CHECK(ailment(beset.pool) == "");
@@ -613,7 +616,7 @@ TEST_CASE("a callback may submit while its worker dies") {
 TEST_CASE("workers are replaced after so many tasks, and no task is lost on the way") {
     const auto backend = each_backend();
     CAPTURE(backend);
-    for (const std::size_t limit : {1, 3, 7}) {
+    for (const std::size_t limit : {1U, 3U, 7U}) {
         CAPTURE(limit);
         auto options = on(backend);
         options.max_tasks_per_worker = limit;

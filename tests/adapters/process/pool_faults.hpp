@@ -42,12 +42,6 @@ inline constexpr bool sanitized = true;
 #else
 inline constexpr bool sanitized = false;
 #endif
-#if defined(__SANITIZE_THREAD__) || !defined(COPROC_TEST_SANITIZED)
-inline constexpr bool needs_descriptors = false;
-#else
-inline constexpr bool needs_descriptors =
-    true; // UBSan looks through a pipe before it looks at an object
-#endif
 
 /// Counters in memory that the test and all its tasks share, wherever they run; nothing of it
 /// outlives the test.
