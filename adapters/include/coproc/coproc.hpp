@@ -20,6 +20,7 @@
 #include <coproc/latch.hpp>
 #include <coproc/log.hpp>
 #include <coproc/mutex.hpp>
+#include <coproc/pipe.hpp>
 #include <coproc/pool.hpp>
 #include <coproc/pool_options.hpp>
 #include <coproc/pool_stats.hpp>
@@ -29,6 +30,9 @@
 #include <coproc/register_exception.hpp>
 #include <coproc/runtime.hpp>
 #include <coproc/semaphore.hpp>
+#include <coproc/shared_array.hpp>
+#include <coproc/shared_memory.hpp>
+#include <coproc/shared_value.hpp>
 #include <coproc/start_method.hpp>
 #include <coproc/stream.hpp>
 #include <coproc/task_options.hpp>

@@ -24,6 +24,16 @@ struct peeked {
     bool truncated = false;
 };
 
+/// A system call that receives; the news that the peer left something unread is none here, and
+/// comes once.
+template <class F>
+ssize_t receive(F&& call) noexcept {
+    for (;;) {
+        const ssize_t size = call();
+        if (size >= 0 || (errno != EINTR && errno != ECONNRESET)) return size;
+    }
+}
+
 std::optional<peeked> peek(int socket) {
     peeked result;
     iovec data{&result.number, sizeof result.number};
@@ -33,7 +43,7 @@ std::optional<peeked> peek(int socket) {
     message.msg_iovlen = 1;
     message.msg_control = control.data();
     message.msg_controllen = control.size();
-    const auto size = os::retry(
+    const auto size = receive(
         [&] { return ::recvmsg(socket, &message, MSG_PEEK | MSG_CMSG_CLOEXEC | MSG_DONTWAIT); });
     if (size < 0) {
         if (errno == EAGAIN || errno == EWOULDBLOCK) return std::nullopt;
@@ -65,28 +75,28 @@ descriptor_lane::descriptor_lane() {
 descriptor_lane::descriptor_lane(os::unique_fd sender, os::unique_fd receiver) noexcept
     : sender_{std::move(sender)}, receiver_{std::move(receiver)} {}
 
-bool descriptor_lane::send(std::uint64_t number, std::span<const int> descriptors) {
+bool lane::send(int socket, std::uint64_t number, std::span<const int> descriptors) {
     try {
-        return os::send_message(sender_.get(), std::as_bytes(std::span{&number, 1}), descriptors);
+        return os::send_message(socket, std::as_bytes(std::span{&number, 1}), descriptors);
     } catch (const std::system_error& e) {
         if (e.code().value() == EAGAIN || e.code().value() == ENOBUFS) return false;
         throw;
     }
 }
 
-std::vector<os::unique_fd> descriptor_lane::look(std::uint64_t number, std::size_t count) {
+std::vector<os::unique_fd> lane::look(int socket, std::uint64_t number, std::size_t count) {
     for (;;) {
         // A look without descriptors first: those of a stray message are none of ours.
         std::uint64_t next = 0;
-        const auto size = os::retry(
-            [&] { return ::recv(receiver_.get(), &next, sizeof next, MSG_PEEK | MSG_DONTWAIT); });
+        const auto size =
+            receive([&] { return ::recv(socket, &next, sizeof next, MSG_PEEK | MSG_DONTWAIT); });
         if (size <= 0 || next > number)
             throw serialization_error{"coproc: the handles that belong to an element are not there "
                                       "(was its memory damaged?)"};
         if (next == number) break;
-        ::recv(receiver_.get(), &next, sizeof next, MSG_DONTWAIT);
+        ::recv(socket, &next, sizeof next, MSG_DONTWAIT);
     }
-    auto found = peek(receiver_.get());
+    auto found = peek(socket);
     if (!found || found->truncated || found->descriptors.size() != count)
         os::throw_system_error("receive the handles of an element: the process may not have more "
                                "open descriptors (see ulimit -n)",
@@ -94,13 +104,13 @@ std::vector<os::unique_fd> descriptor_lane::look(std::uint64_t number, std::size
     return std::move(found->descriptors);
 }
 
-void descriptor_lane::drop(std::uint64_t up_to) noexcept {
+void lane::drop(int socket, std::uint64_t up_to) noexcept {
     std::uint64_t next = 0;
-    while (os::retry([&]() noexcept {
-               return ::recv(receiver_.get(), &next, sizeof next, MSG_PEEK | MSG_DONTWAIT);
+    while (receive([&]() noexcept {
+               return ::recv(socket, &next, sizeof next, MSG_PEEK | MSG_DONTWAIT);
            }) > 0 &&
            next <= up_to)
-        ::recv(receiver_.get(), &next, sizeof next, MSG_DONTWAIT);
+        ::recv(socket, &next, sizeof next, MSG_DONTWAIT);
 }
 
 void descriptor_lane::clear() noexcept { drop(std::numeric_limits<std::uint64_t>::max()); }

@@ -18,6 +18,13 @@
 
 namespace coproc::detail {
 
+/// What a lane does, over sockets that are somebody else's.
+namespace lane {
+bool send(int socket, std::uint64_t number, std::span<const int> descriptors);
+std::vector<os::unique_fd> look(int socket, std::uint64_t number, std::size_t count);
+void drop(int socket, std::uint64_t up_to) noexcept;
+} // namespace lane
+
 class descriptor_lane {
 public:
     /// A new one.
@@ -30,13 +37,17 @@ public:
     [[nodiscard]] int receiver() const noexcept { return receiver_.get(); }
 
     /// False: there is no room until some have been taken. Throws std::system_error. Numbers grow.
-    bool send(std::uint64_t number, std::span<const int> descriptors);
+    bool send(std::uint64_t number, std::span<const int> descriptors) {
+        return lane::send(sender(), number, descriptors);
+    }
     /// The descriptors of that number, which remain here until drop(). Forgets all with a smaller
     /// number. Throws std::system_error when the process has no room for them, and
     /// serialization_error when they are not there; they are still there after the former.
-    std::vector<os::unique_fd> look(std::uint64_t number, std::size_t count);
+    std::vector<os::unique_fd> look(std::uint64_t number, std::size_t count) {
+        return lane::look(receiver(), number, count);
+    }
     /// Forgets everything up to that number.
-    void drop(std::uint64_t up_to) noexcept;
+    void drop(std::uint64_t up_to) noexcept { lane::drop(receiver(), up_to); }
     /// Forgets everything.
     void clear() noexcept;
 

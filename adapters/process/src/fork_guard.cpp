@@ -24,6 +24,8 @@ struct guard {
     std::vector<int> descriptors;
     void (*resets[most_resets])() noexcept = {};
     int reset_count = 0;
+    void (*worker_resets[most_resets])() noexcept = {};
+    int worker_reset_count = 0;
 };
 
 void in_child() noexcept;
@@ -60,6 +62,12 @@ void on_fork_in_child(void (*reset)() noexcept) noexcept {
     if (g.reset_count != most_resets) g.resets[g.reset_count++] = reset;
 }
 
+void on_worker_fork(void (*reset)() noexcept) noexcept {
+    guard& g = the_guard();
+    const std::scoped_lock lock{g.mutex};
+    if (g.worker_reset_count != most_resets) g.worker_resets[g.worker_reset_count++] = reset;
+}
+
 void keep_private(int fd) {
     guard& g = the_guard();
     const std::scoped_lock lock{g.mutex};
@@ -88,6 +96,8 @@ pid_t fork_without_private(const int* except) {
                 ++keep;
             if (*keep == -1) ::close(fd);
         }
+        for (int i = 0; i != g.worker_reset_count; ++i)
+            g.worker_resets[i]();
         return 0;
     }
     lock.unlock();

@@ -17,6 +17,10 @@ unsigned fork_generation() noexcept;
 /// yet.
 void on_fork_in_child(void (*reset)() noexcept) noexcept;
 
+/// Runs in a worker that was started by fork, after that: what its parent had is none of its
+/// business. Registered once.
+void on_worker_fork(void (*reset)() noexcept) noexcept;
+
 /// Descriptors that a worker started by fork closes: those of its siblings.
 void keep_private(int fd);
 void no_longer_private(int fd) noexcept;
