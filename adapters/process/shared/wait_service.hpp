@@ -54,7 +54,8 @@ void look_after_later(std::shared_ptr<object> o);
 /// or fail(). What it throws fails the operation.
 ///
 /// It may be cancelled until its handler runs. Two members of `Attempt`, if it has them, are told:
-///  - `void cancelled() noexcept`: it was cancelled while it waited, and is about to fail;
+///  - `bool cancelled() noexcept`: it was cancelled while it waited, and is about to fail; false if
+///    that is too late, since an attempt would succeed or fail by itself;
 ///  - `void undo(operation<R>&) noexcept`: it was cancelled after it had succeeded, and nobody will
 ///    see that (the loser of two operations joined by ||): gives back what it took. Without this
 ///    member, or if it returns false instead of nothing, its success stands.
@@ -68,15 +69,7 @@ public:
     bool attempt() noexcept override {
         auto expected = phase::waiting;
         if (!phase_.compare_exchange_strong(expected, phase::trying)) return true;
-        bool done = true;
-        try {
-            done = attempt_(static_cast<operation<R>&>(*this));
-        } catch (...) {
-            this->fail(std::current_exception());
-        }
-        phase_.store(done ? phase::over : phase::waiting);
-        phase_.notify_all();
-        return done;
+        return try_once();
     }
 
     [[nodiscard]] bool over() const noexcept override { return phase_.load() == phase::over; }
@@ -89,9 +82,15 @@ public:
                 seen = phase_.load();
             } else if (seen == phase::over) {
                 return take_back();
-            } else if (phase_.compare_exchange_weak(seen, phase::over)) {
+            } else if (phase_.compare_exchange_weak(seen, phase::trying)) {
+                if constexpr (requires(Attempt& a) { a.cancelled(); }) {
+                    if (!attempt_.cancelled()) {
+                        try_once();
+                        return false;
+                    }
+                }
+                settle(phase::over);
                 look_again(*this);
-                if constexpr (requires(Attempt& a) { a.cancelled(); }) attempt_.cancelled();
                 this->fail(cancellation());
                 return true;
             }
@@ -101,6 +100,20 @@ public:
 private:
     enum class phase { waiting, trying, over };
 
+    bool try_once() noexcept {
+        bool done = true;
+        try {
+            done = attempt_(static_cast<operation<R>&>(*this));
+        } catch (...) {
+            this->fail(std::current_exception());
+        }
+        settle(done ? phase::over : phase::waiting);
+        return done;
+    }
+    void settle(phase now) noexcept {
+        phase_.store(now);
+        phase_.notify_all();
+    }
     static std::exception_ptr cancellation() {
         return std::make_exception_ptr(cancelled_error{"coproc: the wait was cancelled"});
     }
@@ -135,8 +148,13 @@ state_ptr<R> start_waiting(std::shared_ptr<object> o, wait_word& word, unsigned 
         // The service's share in it: a reference of its own.
         auto* const raw = started.get();
         intrusive_ptr_add_ref(static_cast<result_core*>(raw));
-        wait_later(std::shared_ptr<waiter>{
-            raw, [](op* gone) { intrusive_ptr_release(static_cast<result_core*>(gone)); }});
+        try {
+            wait_later(std::shared_ptr<waiter>{
+                raw, [](op* gone) { intrusive_ptr_release(static_cast<result_core*>(gone)); }});
+        } catch (...) {
+            started->cancel();
+            throw;
+        }
     }
     return started;
 }

@@ -141,7 +141,7 @@ public:
         waiting.succeed(mine_->before);
         return true;
     }
-    void cancelled() const noexcept { object_.give_up(mine_->phase); }
+    bool cancelled() const noexcept { return object_.give_up(mine_->phase); }
 
 private:
     barrier_object& object_;
