@@ -58,7 +58,7 @@ TEMPLATE_TEST_CASE("barrier: nobody goes on before all have come, again and agai
 TEMPLATE_TEST_CASE("barrier: each of the parties has a place of its own", "",
                    BARRIER_VOCABULARIES) {
     const typename TestType::barrier barrier{3};
-    asio::io_context context;
+    event_loop context;
     watched<std::size_t> first{context};
     watched<std::size_t> second{context};
     barrier.async_wait(first.token());
@@ -75,7 +75,7 @@ TEMPLATE_TEST_CASE("barrier: each of the parties has a place of its own", "",
 TEMPLATE_TEST_CASE("barrier: a party whose time runs out breaks it for all", "",
                    BARRIER_VOCABULARIES) {
     const typename TestType::barrier barrier{3};
-    asio::io_context context;
+    event_loop context;
     watched<std::size_t> waits{context};
     barrier.async_wait(waits.token());
     CHECK_FALSE(waits.done());
@@ -135,7 +135,7 @@ TEMPLATE_TEST_CASE("barrier: abort and reset", "", BARRIER_VOCABULARIES) {
 
 TEMPLATE_TEST_CASE("barrier: cancelling an async_wait breaks it", "", BARRIER_VOCABULARIES) {
     const typename TestType::barrier barrier{3};
-    asio::io_context context;
+    event_loop context;
     watched<std::size_t> first{context};
     watched<std::size_t> second{context};
     barrier.async_wait(first.token());
@@ -175,7 +175,7 @@ TEMPLATE_TEST_CASE("barrier: coroutines and other parties, with resets in betwee
                 }
             },
             barrier));
-    asio::io_context context;
+    event_loop context;
     auto body = [](typename TestType::barrier b) -> asio::awaitable<int> {
         int through = 0;
         for (; through < 200; ++through)

@@ -47,7 +47,7 @@ TEMPLATE_TEST_CASE("condition: waiting without the lock is a logic_error", "",
     recursive.lock();
     std::thread{[&] { CHECK_THROWS_AS(condition.wait(recursive), std::logic_error); }}.join();
     recursive.unlock();
-    asio::io_context context;
+    event_loop context;
     watched waits{context};
     condition.async_wait(mutex, waits.token());
     CHECK_THROWS_AS(waits.get(), std::logic_error);
@@ -94,7 +94,7 @@ struct line {
 
 TEMPLATE_TEST_CASE("condition: those who came first are notified, exactly as many as it says", "",
                    CONDITION_VOCABULARIES) {
-    asio::io_context context;
+    event_loop context;
     line<TestType> waiting{context, 8};
     const auto& condition = waiting.condition;
     const auto until = [&](const std::string& marks) {
@@ -119,7 +119,7 @@ TEMPLATE_TEST_CASE("condition: those who came first are notified, exactly as man
 
 TEMPLATE_TEST_CASE("condition: no notification goes to one who has given up", "",
                    CONDITION_VOCABULARIES) {
-    asio::io_context context;
+    event_loop context;
     line<TestType> waiting{context, 3};
     waiting.waits[0]->cancel();
     CHECK_THROWS_AS(waiting.waits[0]->get(), coproc::cancelled_error);
@@ -137,7 +137,7 @@ TEMPLATE_TEST_CASE("condition: no notification goes to one who has given up", ""
 
 TEMPLATE_TEST_CASE("condition: a notification that came with a cancellation goes to the next", "",
                    CONDITION_VOCABULARIES) {
-    asio::io_context context;
+    event_loop context;
     line<TestType> waiting{context, 2};
     waiting.condition.notify_one();
     waiting.waits[0]->cancel();
@@ -155,7 +155,7 @@ TEMPLATE_TEST_CASE("condition: a cancelled wait ends when it has the lock", "",
                    CONDITION_VOCABULARIES) {
     const typename TestType::condition condition;
     typename TestType::mutex mutex;
-    asio::io_context context;
+    event_loop context;
     watched waits{context};
     mutex.lock();
     condition.async_wait(mutex, waits.token());
@@ -237,7 +237,7 @@ TEMPLATE_TEST_CASE("condition: producers and consumers, blocking, timed and awai
                 }
             },
             condition, mutex, state));
-    asio::io_context context;
+    event_loop context;
     asio::co_spawn(
         context,
         [](typename TestType::condition c, typename TestType::mutex m,

@@ -54,7 +54,7 @@ TEMPLATE_TEST_CASE("event: all go on that wait", "", EVENT_VOCABULARIES) {
 TEMPLATE_TEST_CASE("event: who waits when it is set goes on, though it is cleared at once", "",
                    EVENT_VOCABULARIES) {
     const typename TestType::event event;
-    asio::io_context context;
+    event_loop context;
     watched first{context};
     watched second{context};
     event.async_wait(first.token());
@@ -77,7 +77,7 @@ TEMPLATE_TEST_CASE("event: who waits when it is set goes on, though it is cleare
 
 TEMPLATE_TEST_CASE("event: a cancelled async_wait", "", EVENT_VOCABULARIES) {
     const typename TestType::event event;
-    asio::io_context context;
+    event_loop context;
     watched first{context};
     watched second{context};
     event.async_wait(first.token());

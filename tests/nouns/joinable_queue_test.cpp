@@ -37,7 +37,7 @@ TEMPLATE_TEST_CASE("joinable_queue: join waits until as much is done as was put"
 TEMPLATE_TEST_CASE("joinable_queue: async_join and its cancellation", "",
                    JOINABLE_QUEUE_VOCABULARIES) {
     const typename TestType::template joinable_queue<int> queue;
-    asio::io_context context;
+    event_loop context;
     watched at_once{context};
     queue.async_join(at_once.token());
     at_once.get();

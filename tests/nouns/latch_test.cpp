@@ -64,7 +64,7 @@ TEMPLATE_TEST_CASE("latch: parties wait for each other", "", LATCH_VOCABULARIES)
 
 TEMPLATE_TEST_CASE("latch: async_wait and its cancellation", "", LATCH_VOCABULARIES) {
     const typename TestType::latch latch{2};
-    asio::io_context context;
+    event_loop context;
     watched first{context};
     watched second{context};
     latch.async_wait(first.token());

@@ -150,7 +150,7 @@ TEMPLATE_TEST_CASE("mutex: parties keep each other out", "", MUTEX_VOCABULARIES)
 
 TEMPLATE_TEST_CASE("mutex: async_lock", "", MUTEX_VOCABULARIES) {
     const typename TestType::mutex mutex;
-    asio::io_context context;
+    event_loop context;
     watched free{context};
     mutex.async_lock(free.token());
     free.get();
@@ -179,7 +179,7 @@ TEMPLATE_TEST_CASE("mutex: async_lock in a coroutine does not block its thread",
                    MUTEX_VOCABULARIES) {
     const typename TestType::mutex mutex;
     mutex.lock();
-    asio::io_context context;
+    event_loop context;
     int steps = 0;
     auto body = [](typename TestType::mutex m, int& n) -> asio::awaitable<void> {
         co_await m.async_lock();
@@ -209,7 +209,7 @@ TEMPLATE_TEST_CASE("mutex: async_lock in a coroutine does not block its thread",
 
 TEMPLATE_TEST_CASE("mutex: a cancelled async_lock does not hold it", "", MUTEX_VOCABULARIES) {
     const typename TestType::mutex mutex;
-    asio::io_context context;
+    event_loop context;
     mutex.lock();
     watched first{context};
     watched second{context};
@@ -267,7 +267,7 @@ TEMPLATE_TEST_CASE("mutex: threads, coroutines, timeouts and cancellation at onc
             },
             mutex, counts, mixed(seed, i)));
     long times = 0;
-    asio::io_context context;
+    event_loop context;
     auto body = [](typename TestType::mutex m, typename TestType::template shared_array<long> n,
                    std::uint32_t own_seed, long& sum) -> asio::awaitable<void> {
         asio::steady_timer timer{co_await asio::this_coro::executor};

@@ -84,7 +84,7 @@ TEMPLATE_TEST_CASE("pipe: the stream ends with the last handle of the other end"
     CHECK_THROWS_AS(b.recv(1h), coproc::end_of_stream_error);
     CHECK_THROWS_AS(b.send(4), coproc::end_of_stream_error);
     CHECK_THROWS_AS(b.send(4, 1h), coproc::end_of_stream_error);
-    asio::io_context context;
+    event_loop context;
     watched<int> got{context};
     watched sent{context};
     b.async_recv(got.token());
@@ -117,7 +117,7 @@ TEMPLATE_TEST_CASE("pipe: it is bounded, so a sender waits, and is told when the
     };
     CHECK_THROWS_AS(fill(), coproc::timeout_error);
     REQUIRE(sent > 0);
-    asio::io_context context;
+    event_loop context;
     watched waits{context};
     a.async_send(sent, waits.token());
     CHECK_FALSE(waits.done());
@@ -140,7 +140,7 @@ TEMPLATE_TEST_CASE("pipe: it is bounded, so a sender waits, and is told when the
 
 TEMPLATE_TEST_CASE("pipe: the receiver is told when the last sender goes", "", PIPE_VOCABULARIES) {
     auto [a, b] = TestType::template pipe<int>();
-    asio::io_context context;
+    event_loop context;
     watched<int> got{context};
     b.async_recv(got.token());
     CHECK_FALSE(got.done());
@@ -153,7 +153,7 @@ TEMPLATE_TEST_CASE("pipe: the receiver is told when the last sender goes", "", P
 TEMPLATE_TEST_CASE("pipe: asynchronous receivers take turns, a cancelled one takes nothing", "",
                    PIPE_VOCABULARIES) {
     auto [a, b] = TestType::template pipe<std::string>();
-    asio::io_context context;
+    event_loop context;
     watched<std::string> first{context};
     watched<std::string> second{context};
     watched<std::string> third{context};
@@ -279,7 +279,7 @@ TEMPLATE_TEST_CASE("pipe: nothing is lost between senders and receivers in a hur
             }
         } catch (const coproc::end_of_stream_error&) {}
     };
-    asio::io_context context;
+    event_loop context;
     asio::co_spawn(context, receive(out, mixed(seed, 2), sum), asio::detached);
     context.run_for(patience);
     CHECK(context.stopped());

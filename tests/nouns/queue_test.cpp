@@ -97,7 +97,7 @@ TEMPLATE_TEST_CASE("queue: close ends it for all, what is in it is still deliver
     CHECK_THROWS_AS(queue.get(), coproc::queue_closed_error);
     CHECK_THROWS_AS(queue.get(1h), coproc::queue_closed_error);
     CHECK_THROWS_AS(queue.try_get(), coproc::queue_closed_error);
-    asio::io_context context;
+    event_loop context;
     watched<int> got{context};
     watched put{context};
     queue.async_get(got.token());
@@ -110,7 +110,7 @@ TEMPLATE_TEST_CASE("queue: close wakes those who wait", "", QUEUE_VOCABULARIES) 
     const typename TestType::template queue<int> empty;
     const typename TestType::template queue<int> full{1};
     full.put(1);
-    asio::io_context context;
+    event_loop context;
     watched<int> got{context};
     watched put{context};
     empty.async_get(got.token());
@@ -151,7 +151,7 @@ TEMPLATE_TEST_CASE("queue: close wakes those who wait", "", QUEUE_VOCABULARIES) 
 
 TEMPLATE_TEST_CASE("queue: blocked ones are served in their turn", "", QUEUE_VOCABULARIES) {
     const typename TestType::template queue<int> queue{1};
-    asio::io_context context;
+    event_loop context;
     watched<int> first{context};
     watched<int> second{context};
     queue.async_get(first.token());
@@ -185,7 +185,7 @@ TEMPLATE_TEST_CASE("queue: blocked ones are served in their turn", "", QUEUE_VOC
 TEMPLATE_TEST_CASE("queue: a cancelled get takes nothing, a cancelled put adds nothing", "",
                    QUEUE_VOCABULARIES) {
     const typename TestType::template queue<int> queue{1};
-    asio::io_context context;
+    event_loop context;
     watched<int> first{context};
     watched<int> second{context};
     queue.async_get(first.token());
@@ -313,7 +313,7 @@ TEMPLATE_TEST_CASE("queue: many producers and consumers lose nothing and keep ea
                 }
             },
             queue, mixed(seed, 10 + c)));
-    asio::io_context context;
+    event_loop context;
     std::vector<entries> awaited(2);
     for (std::uint32_t c = 0; c < 2; ++c)
         asio::co_spawn(

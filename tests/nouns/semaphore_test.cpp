@@ -149,7 +149,7 @@ TEMPLATE_TEST_CASE("semaphore: never more at once than there are units", "",
 
 TEMPLATE_TEST_CASE("semaphore: async_acquire", "", SEMAPHORE_VOCABULARIES) {
     const typename TestType::semaphore units{1};
-    asio::io_context context;
+    event_loop context;
     watched free{context};
     units.async_acquire(free.token());
     free.get();
@@ -182,7 +182,7 @@ TEMPLATE_TEST_CASE("semaphore: async_acquire", "", SEMAPHORE_VOCABULARIES) {
 TEMPLATE_TEST_CASE("semaphore: a cancelled async_acquire takes nothing", "",
                    SEMAPHORE_VOCABULARIES) {
     const typename TestType::semaphore units{0};
-    asio::io_context context;
+    event_loop context;
     watched first{context};
     watched second{context};
     units.async_acquire(first.token());
@@ -223,7 +223,7 @@ TEMPLATE_TEST_CASE("semaphore: no unit is lost to timeouts and cancellation", ""
                 }
             },
             units, mixed(seed, i)));
-    asio::io_context context;
+    event_loop context;
     auto body = [](typename TestType::bounded_semaphore s,
                    std::uint32_t own_seed) -> asio::awaitable<void> {
         asio::steady_timer timer{co_await asio::this_coro::executor};

@@ -49,20 +49,53 @@ struct on_threads {
     using shared_memory = coproc::dummy::shared_memory;
 };
 
+/// Worker processes.
+struct on_processes {
+    /// Workers of a pool.
+    class crew : public coproc::pool {
+    public:
+        explicit crew(unsigned workers) : coproc::pool{on("process", workers)} {}
+    };
+
+    using mutex = coproc::mutex;
+    using recursive_mutex = coproc::recursive_mutex;
+    using semaphore = coproc::semaphore;
+    using bounded_semaphore = coproc::bounded_semaphore;
+    using condition = coproc::condition;
+    using event = coproc::event;
+    using barrier = coproc::barrier;
+    using latch = coproc::latch;
+    template <class T>
+    using queue = coproc::queue<T>;
+    template <class T>
+    using joinable_queue = coproc::joinable_queue<T>;
+};
+
 // Where each noun is tested.
 #define MUTEX_VOCABULARIES on_threads
 #define RECURSIVE_MUTEX_VOCABULARIES on_threads
 #define SEMAPHORE_VOCABULARIES on_threads
 #define CONDITION_VOCABULARIES on_threads
-#define EVENT_VOCABULARIES on_threads
+#define EVENT_VOCABULARIES on_threads, on_processes
 #define BARRIER_VOCABULARIES on_threads
 #define LATCH_VOCABULARIES on_threads
-#define QUEUE_VOCABULARIES on_threads
-#define JOINABLE_QUEUE_VOCABULARIES on_threads
+#define QUEUE_VOCABULARIES on_threads, on_processes
+#define JOINABLE_QUEUE_VOCABULARIES on_threads, on_processes
 #define PIPE_VOCABULARIES on_threads
 #define SHARED_VALUE_VOCABULARIES on_threads
 #define SHARED_ARRAY_VOCABULARIES on_threads
 #define SHARED_MEMORY_VOCABULARIES on_threads
+
+/// An event loop that a case can leave: when its handlers have run, other threads may still be
+/// about to let go of it.
+class event_loop : public asio::io_context {
+public:
+    event_loop() = default;
+    ~event_loop() {
+        restart();
+        run_for(patience);
+    }
+};
 
 /// An asynchronous operation, to be looked at: `m.async_lock(w.token())`. Its handler runs when the
 /// test says so, in poll() or get().
