@@ -69,16 +69,27 @@ struct on_processes {
     using queue = coproc::queue<T>;
     template <class T>
     using joinable_queue = coproc::joinable_queue<T>;
+    template <class Send, class Recv = Send>
+    using connection = coproc::connection<Send, Recv>;
+    template <class Send, class Recv = Send>
+    static auto pipe() {
+        return coproc::pipe<Send, Recv>();
+    }
+    template <class T>
+    using shared_value = coproc::shared_value<T>;
+    template <class T>
+    using shared_array = coproc::shared_array<T>;
+    using shared_memory = coproc::shared_memory;
 };
 
 // Where each noun is tested.
-#define MUTEX_VOCABULARIES on_threads
-#define RECURSIVE_MUTEX_VOCABULARIES on_threads
-#define SEMAPHORE_VOCABULARIES on_threads
-#define CONDITION_VOCABULARIES on_threads
+#define MUTEX_VOCABULARIES on_threads, on_processes
+#define RECURSIVE_MUTEX_VOCABULARIES on_threads, on_processes
+#define SEMAPHORE_VOCABULARIES on_threads, on_processes
+#define CONDITION_VOCABULARIES on_threads, on_processes
 #define EVENT_VOCABULARIES on_threads, on_processes
-#define BARRIER_VOCABULARIES on_threads
-#define LATCH_VOCABULARIES on_threads
+#define BARRIER_VOCABULARIES on_threads, on_processes
+#define LATCH_VOCABULARIES on_threads, on_processes
 #define QUEUE_VOCABULARIES on_threads, on_processes
 #define JOINABLE_QUEUE_VOCABULARIES on_threads, on_processes
 #define PIPE_VOCABULARIES on_threads

@@ -34,7 +34,7 @@ bool mutex_object::held_here() const noexcept {
 
 void mutex_object::unlock() {
     if (!held_here())
-        throw std::logic_error{"coproc: unlock of a mutex that this process does not hold"};
+        throw std::logic_error{"coproc: unlock of a mutex that is not held by this process"};
     state<words>().owner.store(0);
     wake(released, 1);
 }
