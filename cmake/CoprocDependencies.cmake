@@ -17,6 +17,13 @@ endmacro()
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
 
+# For managers across machines. In no public header.
+find_package(OpenSSL 1.1.1 QUIET)
+if(NOT OpenSSL_FOUND)
+    coproc_dependency_missing("coproc needs OpenSSL 1.1.1 or later "
+        "(on Debian: apt-get install libssl-dev).")
+endif()
+
 # Config mode, because it tells several installed versions apart: an older one is passed over.
 find_package(Boost 1.81 CONFIG QUIET)
 if(NOT Boost_FOUND)

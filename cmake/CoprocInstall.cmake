@@ -32,7 +32,7 @@ if(boost_include_dir AND NOT boost_include_dir IN_LIST CMAKE_CXX_IMPLICIT_INCLUD
     string(APPEND coproc_pc_cflags " -isystem ${boost_include_dir}")
 endif()
 
-set(coproc_pc_needs "-pthread")
+set(coproc_pc_needs "-lssl -lcrypto -pthread")
 if(CMAKE_DL_LIBS)
     string(APPEND coproc_pc_needs " -l${CMAKE_DL_LIBS}")
 endif()

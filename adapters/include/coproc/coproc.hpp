@@ -19,6 +19,7 @@
 #include <coproc/joinable_queue.hpp>
 #include <coproc/latch.hpp>
 #include <coproc/log.hpp>
+#include <coproc/manager.hpp>
 #include <coproc/mutex.hpp>
 #include <coproc/pipe.hpp>
 #include <coproc/pool.hpp>

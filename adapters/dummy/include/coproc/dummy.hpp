@@ -13,6 +13,7 @@
 #include <coproc/dummy/job.hpp>
 #include <coproc/dummy/joinable_queue.hpp>
 #include <coproc/dummy/latch.hpp>
+#include <coproc/dummy/manager.hpp>
 #include <coproc/dummy/mutex.hpp>
 #include <coproc/dummy/pipe.hpp>
 #include <coproc/dummy/pool.hpp>
@@ -45,6 +46,9 @@ using coproc::get_start_method;
 using coproc::log_handler;
 using coproc::log_kind;
 using coproc::log_record;
+using coproc::manager_connect_options;
+using coproc::manager_options;
+using coproc::manager_tls;
 using coproc::pool_options;
 using coproc::pool_stats;
 using coproc::register_exception;

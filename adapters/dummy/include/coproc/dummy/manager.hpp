@@ -1,0 +1,130 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// coproc::manager without a server: objects of this program, shared by its threads.
+
+#include <coproc/dummy/bounded_semaphore.hpp>
+#include <coproc/dummy/dict_proxy.hpp>
+#include <coproc/dummy/event_proxy.hpp>
+#include <coproc/dummy/list_proxy.hpp>
+#include <coproc/dummy/mutex_proxy.hpp>
+#include <coproc/dummy/namespace_proxy.hpp>
+#include <coproc/dummy/object_proxy.hpp>
+#include <coproc/dummy/queue_proxy.hpp>
+#include <coproc/dummy/semaphore_proxy.hpp>
+#include <coproc/dummy/value_proxy.hpp>
+#include <coproc/manager_options.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <sys/types.h>
+#include <typeinfo>
+#include <utility>
+#include <vector>
+
+namespace coproc::detail::threads {
+class manager_state;
+}
+
+namespace coproc::dummy {
+
+/// coproc::manager on threads: the same calls, on objects of this program, of any types. There is
+/// no server: a call costs a lock, objects stay when the manager goes, and an endpoint is a name
+/// within this program, by which connect finds the manager, if it has the key. Thread safe.
+class manager {
+public:
+    manager();
+    /// Of the options, endpoint and authkey are used. *Exceptions*: std::invalid_argument for an
+    /// endpoint that is none, std::system_error for one that is taken.
+    explicit manager(manager_options options);
+
+    /// A manager of this program. *Exceptions*: authentication_error, end_of_stream_error.
+    [[nodiscard]] static manager connect(const std::string& endpoint, const std::string& authkey,
+                                         const manager_connect_options& options = {});
+
+    template <class K, class V>
+    [[nodiscard]] dict_proxy<K, V> dict() const {
+        return make_proxy<dict_proxy<K, V>,
+                          detail::threads::guarded<detail::threads::entries<K, V>>>();
+    }
+    template <class T>
+    [[nodiscard]] list_proxy<T> list() const {
+        return make_proxy<list_proxy<T>, detail::threads::guarded<std::vector<T>>>();
+    }
+    template <class T>
+    [[nodiscard]] value_proxy<T> value(T initial = T{}) const {
+        return make_proxy<value_proxy<T>, detail::threads::guarded<T>>(std::move(initial));
+    }
+    template <class T>
+    [[nodiscard]] array_proxy<T> array(std::size_t length, const T& initial = T{}) const {
+        return make_proxy<array_proxy<T>, detail::threads::guarded<std::vector<T>>>(length,
+                                                                                    initial);
+    }
+    /// max_size 0: as long as memory allows.
+    template <class T>
+    [[nodiscard]] queue_proxy<T> queue(std::size_t max_size = 0) const {
+        require_open();
+        return queue_proxy<T>{max_size};
+    }
+    [[nodiscard]] namespace_proxy namespace_() const;
+    [[nodiscard]] mutex_proxy mutex() const;
+    [[nodiscard]] semaphore_proxy semaphore(std::size_t permits = 1) const;
+    /// One that can never have more permits than at first.
+    [[nodiscard]] semaphore_proxy bounded_semaphore(std::size_t permits = 1) const;
+    [[nodiscard]] event_proxy event() const;
+
+    /// An object of any class. Calls of different threads may run on it at the same time.
+    template <class T, class... Args>
+    [[nodiscard]] object_proxy<T> make(Args&&... args) const {
+        return make_proxy<object_proxy<T>, detail::threads::user_object<T>>(
+            false, std::forward<Args>(args)...);
+    }
+    /// The same for a class that does not synchronise itself: one call at a time.
+    template <class T, class... Args>
+    [[nodiscard]] object_proxy<T> make_locked(Args&&... args) const {
+        return make_proxy<object_proxy<T>, detail::threads::user_object<T>>(
+            true, std::forward<Args>(args)...);
+    }
+
+    /// Gives an object a name, under which find finds it.
+    template <class Proxy>
+    void publish(std::string_view name, const Proxy& proxy) const {
+        publish_value(name, {std::make_shared<const Proxy>(proxy), &typeid(Proxy)});
+    }
+    /// Whether there was such a name.
+    bool unpublish(std::string_view name) const;
+    /// *Exceptions*: std::out_of_range when there is no such name; coproc::error when its object is
+    /// of another type.
+    template <class Proxy>
+    [[nodiscard]] Proxy find(std::string_view name) const {
+        return *std::static_pointer_cast<const Proxy>(find_value(name, typeid(Proxy)));
+    }
+
+    [[nodiscard]] std::string endpoint() const; ///< empty without one
+    [[nodiscard]] std::string authkey() const;  ///< what connect must know
+    [[nodiscard]] pid_t pid() const noexcept;   ///< this program's
+    [[nodiscard]] bool is_alive() const noexcept;
+    /// From now on this manager makes nothing, and cannot be found.
+    void shutdown() const;
+
+private:
+    explicit manager(std::shared_ptr<detail::threads::manager_state> state)
+        : state_{std::move(state)} {}
+
+    template <class Proxy, class State, class... Args>
+    Proxy make_proxy(Args&&... args) const {
+        require_open();
+        return Proxy{std::make_shared<State>(std::forward<Args>(args)...)};
+    }
+    void require_open() const;
+    void publish_value(std::string_view name, detail::threads::named_value value) const;
+    [[nodiscard]] std::shared_ptr<const void> find_value(std::string_view name,
+                                                         const std::type_info& type) const;
+
+    std::shared_ptr<detail::threads::manager_state> state_;
+};
+
+} // namespace coproc::dummy

@@ -1,0 +1,51 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <coproc/detail/remote.hpp>
+#include <coproc/error.hpp>
+
+#include <string>
+#include <utility>
+
+namespace coproc {
+
+/// A flag that lives in a manager's server, and that programs can wait for: Python's managed Event.
+/// A handle, as dict_proxy is. Thread safe. *Exceptions*: end_of_stream_error when the server is
+/// gone.
+class event_proxy : public detail::proxy_base<event_proxy> {
+    using op = detail::manager_op;
+
+public:
+    /// Empty: refers to no event.
+    event_proxy() noexcept = default;
+
+    /// Wakes all that wait.
+    void set() const { get_(op::event_set); }
+    void clear() const { get_(op::event_clear); }
+    [[nodiscard]] bool is_set() const { return get_<bool>(op::event_is_set); }
+    /// Until it is set.
+    void wait() const { get_(op::event_wait); }
+    /// False: the time passed first.
+    bool wait(duration timeout) const { return wait_for(timeout); }
+    bool wait_for(duration timeout) const;
+
+    /// *Completion signature*: void(std::exception_ptr). *Cancellation* of any type:
+    /// cancelled_error.
+    template <boost::asio::completion_token_for<detail::result_signature_t<void>> Token =
+                  boost::asio::deferred_t>
+    auto async_wait(Token&& token = Token()) const {
+        return detail::start_remote<void>(
+            object(), op::event_wait, &detail::no_payload, detail::wait_for_ever,
+            [](detail::remote_reply&& reply) { detail::require_ok(reply); },
+            std::forward<Token>(token));
+    }
+
+    /// For the library: the name by which programs agree on the type.
+    static std::string type() { return "event"; }
+};
+
+template <>
+struct codec<event_proxy> : detail::proxy_codec<event_proxy> {};
+
+} // namespace coproc

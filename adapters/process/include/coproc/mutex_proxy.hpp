@@ -1,0 +1,62 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <coproc/detail/remote.hpp>
+#include <coproc/error.hpp>
+
+#include <chrono>
+#include <string>
+#include <utility>
+
+namespace coproc {
+
+/// A mutex that lives in a manager's server, also for programs on other machines: Python's managed
+/// Lock. A handle, as dict_proxy is; usable with std::scoped_lock and std::unique_lock.
+///
+/// The owner is a program (its connection to the server), not a thread: a coroutine may unlock on
+/// another thread than it locked on. If the owner dies, or loses its connection, the next one to
+/// lock gets owner_died_error and does not hold the lock; after that it works again. Those who wait
+/// are served in their order. Thread safe. *Exceptions*: end_of_stream_error when the server is
+/// gone.
+class mutex_proxy : public detail::proxy_base<mutex_proxy> {
+    using op = detail::manager_op;
+
+public:
+    /// Empty: refers to no mutex.
+    mutex_proxy() noexcept = default;
+
+    /// Waits. *Exceptions*: owner_died_error, see above.
+    void lock() const { get_(op::mutex_lock); }
+    [[nodiscard]] bool try_lock() const { return try_lock_for(duration{}); }
+    /// False: the time passed first.
+    [[nodiscard]] bool try_lock_for(duration timeout) const;
+    template <class Clock, class Duration>
+    [[nodiscard]] bool
+    try_lock_until(const std::chrono::time_point<Clock, Duration>& deadline) const {
+        return try_lock_for(deadline - Clock::now());
+    }
+    /// std::logic_error if this program does not hold the lock. If the
+    /// connection is lost the server has unlocked already, and this does not throw.
+    void unlock() const;
+
+    /// *Completion signature*: void(std::exception_ptr). *Cancellation* of any type:
+    /// cancelled_error, and the lock is not held; unless it was given already: then the operation
+    /// succeeds.
+    template <boost::asio::completion_token_for<detail::result_signature_t<void>> Token =
+                  boost::asio::deferred_t>
+    auto async_lock(Token&& token = Token()) const {
+        return detail::start_remote<void>(
+            object(), op::mutex_lock, &detail::no_payload, detail::wait_for_ever,
+            [](detail::remote_reply&& reply) { detail::require_ok(reply); },
+            std::forward<Token>(token));
+    }
+
+    /// For the library: the name by which programs agree on the type.
+    static std::string type() { return "mutex"; }
+};
+
+template <>
+struct codec<mutex_proxy> : detail::proxy_codec<mutex_proxy> {};
+
+} // namespace coproc

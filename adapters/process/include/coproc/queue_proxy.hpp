@@ -1,0 +1,122 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <coproc/detail/remote.hpp>
+#include <coproc/error.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace coproc {
+
+/// A queue that lives in a manager's server, also for programs on other machines: Python's managed
+/// Queue. A handle, as dict_proxy is; behaves as coproc::queue does, which is faster within one
+/// machine. First in, first out; those who wait are served in their order.
+///
+/// put returns when the element is in the server. An element that was sent to a consumer which died
+/// before it arrived goes back to the front. Thread safe. *Exceptions* of all calls:
+/// queue_closed_error after close() (a get only once the queue is empty), end_of_stream_error when
+/// the server is gone.
+template <class T>
+class queue_proxy : public detail::proxy_base<queue_proxy<T>> {
+    static_assert(sendable<T>,
+                  "coproc: what a manager keeps must be sendable (see coproc::sendable)");
+    using op = detail::manager_op;
+
+public:
+    using value_type = T; ///< of the elements
+
+    /// Empty: refers to no queue.
+    queue_proxy() noexcept = default;
+
+    /// Waits while the queue is full.
+    void put(const T& value) const { this->get_(op::queue_put, detail::pack(value)); }
+    /// At most for so long; then queue_full_error.
+    void put(const T& value, duration timeout) const {
+        this->get_(op::queue_put, detail::pack(value), detail::as_timeout(timeout));
+    }
+    /// False: the queue is full.
+    [[nodiscard]] bool try_put(const T& value) const {
+        auto reply = this->ask(op::queue_put, detail::pack(value), detail::do_not_wait);
+        if (reply.status() == detail::manager_status::full) return false;
+        detail::require_ok(reply);
+        return true;
+    }
+
+    /// Waits while the queue is empty.
+    T get() const { return this->template get_<T>(op::queue_get); }
+    /// At most for so long; then queue_empty_error.
+    T get(duration timeout) const {
+        return this->template get_<T>(op::queue_get, {}, detail::as_timeout(timeout));
+    }
+    /// Nothing: the queue is empty.
+    [[nodiscard]] std::optional<T> try_get() const {
+        auto reply = this->ask(op::queue_get, {}, detail::do_not_wait);
+        if (reply.status() == detail::manager_status::empty) return std::nullopt;
+        return detail::unpack<T>(std::move(reply));
+    }
+
+    /// *Completion signature*: void(std::exception_ptr). *Cancellation* of any type: the element is
+    /// not put, and the operation fails with cancelled_error, unless it was put already.
+    template <boost::asio::completion_token_for<detail::result_signature_t<void>> Token =
+                  boost::asio::deferred_t>
+    auto async_put(T value, Token&& token = Token()) const {
+        auto kept = std::make_shared<const T>(std::move(value));
+        return detail::start_remote<void>(
+            this->object(), op::queue_put, [kept] { return detail::pack(*kept); },
+            detail::wait_for_ever, [](detail::remote_reply&& reply) { detail::require_ok(reply); },
+            std::forward<Token>(token));
+    }
+    /// *Completion signature*: void(std::exception_ptr, T). *Cancellation* of any type: no element
+    /// is taken, and the operation fails with cancelled_error, unless one was given to it already:
+    /// then it completes with that.
+    template <boost::asio::completion_token_for<detail::result_signature_t<T>> Token =
+                  boost::asio::deferred_t>
+    auto async_get(Token&& token = Token()) const {
+        return detail::start_remote<T>(
+            this->object(), op::queue_get, &detail::no_payload, detail::wait_for_ever,
+            [](detail::remote_reply&& reply) { return detail::unpack<T>(std::move(reply)); },
+            std::forward<Token>(token));
+    }
+
+    /// A moment's figures.
+    [[nodiscard]] std::size_t size() const { return static_cast<std::size_t>(state().size); }
+    [[nodiscard]] bool empty() const { return state().size == 0; }
+    [[nodiscard]] bool full() const {
+        const auto now = state();
+        return now.most != 0 && now.size >= now.most;
+    }
+    /// The bound; 0: none.
+    [[nodiscard]] std::size_t maxsize() const { return static_cast<std::size_t>(state().most); }
+    /// Whether it was closed; there may be elements in it.
+    [[nodiscard]] bool closed() const { return state().closed; }
+    /// For all: what is in it is still delivered.
+    void close() const { this->get_(op::queue_close); }
+
+    /// For the library: the name by which programs agree on the type.
+    static std::string type() { return "queue<" + detail::wire_name<T>() + ">"; }
+
+private:
+    struct figures {
+        std::uint64_t size;
+        std::uint64_t most;
+        bool closed;
+    };
+    figures state() const {
+        auto reply = this->ask(op::queue_state);
+        detail::require_ok(reply);
+        detail::reader r = reply.in();
+        const auto size = r.template raw<std::uint64_t>();
+        const auto most = r.template raw<std::uint64_t>();
+        return {size, most, detail::decode<bool>(r)};
+    }
+};
+
+template <class T>
+struct codec<queue_proxy<T>> : detail::proxy_codec<queue_proxy<T>> {};
+
+} // namespace coproc

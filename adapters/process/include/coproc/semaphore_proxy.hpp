@@ -1,0 +1,59 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <coproc/detail/remote.hpp>
+#include <coproc/error.hpp>
+
+#include <cstddef>
+#include <string>
+#include <utility>
+
+namespace coproc {
+
+/// A semaphore that lives in a manager's server, also for programs on other machines: Python's
+/// managed Semaphore and BoundedSemaphore. A handle, as dict_proxy is. A permit has no owner: one
+/// that a program holds when it dies is not returned. Those who wait are served in their order.
+/// Thread safe. *Exceptions*: end_of_stream_error when the server is gone.
+class semaphore_proxy : public detail::proxy_base<semaphore_proxy> {
+    using op = detail::manager_op;
+
+public:
+    /// Empty: refers to no semaphore.
+    semaphore_proxy() noexcept = default;
+
+    /// Waits for a permit.
+    void acquire() const { get_(op::semaphore_acquire); }
+    [[nodiscard]] bool try_acquire() const { return try_acquire_for(duration{}); }
+    /// False: the time passed first.
+    [[nodiscard]] bool try_acquire_for(duration timeout) const;
+    /// Gives permits back, or more of them. Beyond the bound: std::logic_error, and nothing has
+    /// changed.
+    void release(std::size_t permits = 1) const {
+        get_(op::semaphore_release, detail::pack(std::uint64_t{permits}));
+    }
+    /// How many permits there are at the moment.
+    [[nodiscard]] std::size_t value() const {
+        return static_cast<std::size_t>(get_<std::uint64_t>(op::semaphore_value));
+    }
+
+    /// *Completion signature*: void(std::exception_ptr). *Cancellation* of any type:
+    /// cancelled_error, and no permit is taken; unless it was given already: then the operation
+    /// succeeds.
+    template <boost::asio::completion_token_for<detail::result_signature_t<void>> Token =
+                  boost::asio::deferred_t>
+    auto async_acquire(Token&& token = Token()) const {
+        return detail::start_remote<void>(
+            object(), op::semaphore_acquire, &detail::no_payload, detail::wait_for_ever,
+            [](detail::remote_reply&& reply) { detail::require_ok(reply); },
+            std::forward<Token>(token));
+    }
+
+    /// For the library: the name by which programs agree on the type.
+    static std::string type() { return "semaphore"; }
+};
+
+template <>
+struct codec<semaphore_proxy> : detail::proxy_codec<semaphore_proxy> {};
+
+} // namespace coproc

@@ -1,0 +1,62 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// Frames on their way out: what the transport does not take at once waits here.
+
+#include <deque>
+#include <manager/hosted.hpp>
+#include <manager/transport.hpp>
+
+namespace coproc::detail {
+
+class frame_sender {
+public:
+    void push(const frame_header& header, bytes_t payload, shared_fds descriptors = {}) {
+        backlog_ += sizeof header + payload.size();
+        waiting_.push_back({header, std::move(payload), std::move(descriptors), 0, false});
+        waiting_.back().header.size = waiting_.back().payload.size();
+        waiting_.back().header.descriptors =
+            static_cast<std::uint32_t>(waiting_.back().descriptors.size());
+    }
+    /// False: the peer is gone.
+    bool flush(transport& to);
+
+    [[nodiscard]] bool empty() const noexcept { return waiting_.empty(); }
+    [[nodiscard]] std::size_t backlog() const noexcept { return backlog_; }
+
+private:
+    struct entry {
+        frame_header header;
+        bytes_t payload;
+        shared_fds descriptors;
+        std::size_t written = 0;       // of header and payload
+        bool descriptors_sent = false; // or going with the first byte
+    };
+    static bool send_descriptors(transport& to, entry& next);
+
+    std::deque<entry> waiting_;
+    std::size_t backlog_ = 0;
+};
+
+/// How long to look for bytes before going to sleep: as long as it pays.
+class spin_budget {
+public:
+    static constexpr std::uint64_t most_ns = 50'000;
+
+    [[nodiscard]] std::uint64_t ns() const noexcept { return many_cpus() ? ns_ : 0; }
+    void paid() noexcept { ns_ = most_ns; }
+    void was_in_vain() noexcept { ns_ /= 2; }
+    /// It slept for so long until there was something. Waking up takes the better part of a tenth
+    /// of a millisecond on a busy machine, on either side.
+    void slept(std::uint64_t ns) noexcept {
+        if (ns < 4 * most_ns) ns_ = most_ns;
+    }
+
+private:
+    static bool many_cpus() noexcept;
+
+    std::uint64_t ns_ = most_ns;
+};
+
+} // namespace coproc::detail

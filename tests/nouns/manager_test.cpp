@@ -1,0 +1,365 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+
+// A manager's objects, in a process of their own and on threads.
+
+#include <coproc/dummy/manager.hpp>
+
+#include "support/pools.hpp"
+
+#include <coproc/manager.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+using namespace coproc_test;
+
+namespace {
+
+struct on_processes {
+    using manager = coproc::manager;
+    using mutex = coproc::mutex_proxy;
+    template <class T>
+    using queue = coproc::queue_proxy<T>;
+    template <class K, class V>
+    using dict = coproc::dict_proxy<K, V>;
+};
+struct on_threads {
+    using manager = coproc::dummy::manager;
+    using mutex = coproc::dummy::mutex_proxy;
+    template <class T>
+    using queue = coproc::dummy::queue_proxy<T>;
+    template <class K, class V>
+    using dict = coproc::dummy::dict_proxy<K, V>;
+};
+
+class counter {
+public:
+    counter() = default;
+    explicit counter(int start) : value_{start} {}
+    int add(int n) { return value_ += n; }
+    [[nodiscard]] int value() const noexcept { return value_; }
+    void fail(const std::string& why) { throw std::out_of_range{why}; }
+    std::string name(std::string prefix) const { return prefix + std::to_string(value_); }
+    int plain = 17;
+
+private:
+    int value_ = 0;
+};
+class better_counter : public counter {
+public:
+    using counter::counter;
+};
+
+template <class F>
+void run(F&& coroutine) {
+    asio::io_context context;
+    asio::co_spawn(context, std::forward<F>(coroutine), [](std::exception_ptr e) {
+        if (e) std::rethrow_exception(e);
+    });
+    context.run();
+}
+
+} // namespace
+
+TEMPLATE_TEST_CASE("a manager's dict", "", on_processes, on_threads) {
+    typename TestType::manager m;
+    auto d = m.template dict<std::string, int>();
+    d.set("apples", 3);
+    d.set("pears", 4);
+    d.set("apples", 5);
+    CHECK(d.at("apples") == 5);
+    CHECK(d.get("pears") == 4);
+    CHECK(d.get("plums") == std::nullopt);
+    CHECK(d.get("plums", 9) == 9);
+    CHECK_THROWS_AS(d.at("plums"), std::out_of_range);
+    CHECK(d.contains("apples"));
+    CHECK(d.size() == 2);
+    CHECK(d.keys() == std::vector<std::string>{"apples", "pears"});
+    CHECK(d.values() == std::vector<int>{5, 4});
+    CHECK(d.items() == std::vector<std::pair<std::string, int>>{{"apples", 5}, {"pears", 4}});
+    CHECK(d.take("apples") == 5);
+    CHECK(d.take("apples") == std::nullopt);
+    CHECK(d.erase("pears"));
+    CHECK_FALSE(d.erase("pears"));
+    CHECK(d.empty());
+    const auto same = d; // a handle
+    same.set("x", 1);
+    CHECK(d.at("x") == 1);
+    d.clear();
+    CHECK(same.empty());
+}
+
+TEMPLATE_TEST_CASE("a manager's list, array and value", "", on_processes, on_threads) {
+    typename TestType::manager m;
+    auto l = m.template list<std::string>();
+    l.push_back("b");
+    l.push_back("c");
+    l.insert(0, "a");
+    l.set(2, "d");
+    CHECK(l.items() == std::vector<std::string>{"a", "b", "d"});
+    CHECK(l.at(1) == "b");
+    CHECK_THROWS_AS(l.at(3), std::out_of_range);
+    CHECK_THROWS_AS(l.set(3, "x"), std::out_of_range);
+    CHECK(l.take(0) == "a");
+    CHECK(l.pop_back() == "d");
+    l.erase(0);
+    CHECK(l.pop_back() == std::nullopt);
+    CHECK(l.size() == 0);
+
+    auto a = m.template array<double>(3);
+    a.set(1, 2.5);
+    CHECK(a.items() == std::vector<double>{0, 2.5, 0});
+    CHECK(a.at(1) == 2.5);
+    CHECK(a.size() == 3);
+    CHECK_THROWS_AS(a.at(3), std::out_of_range);
+
+    auto v = m.template value<std::vector<int>>();
+    CHECK(v.get().empty());
+    v.set({1, 2});
+    CHECK(v.exchange({3}) == std::vector<int>{1, 2});
+    v.store({4, 5, 6});
+    CHECK(v.load() == std::vector<int>{4, 5, 6});
+}
+
+TEMPLATE_TEST_CASE("a manager's namespace", "", on_processes, on_threads) {
+    typename TestType::manager m;
+    auto n = m.namespace_();
+    n.set("size", 3);
+    n.set("name", "Ada");
+    CHECK(n.template get<int>("size") == 3);
+    CHECK(n.template get<std::string>("name") == "Ada");
+    CHECK(n.names() == std::vector<std::string>{"size", "name"});
+    CHECK_THROWS_AS(n.template get<int>("nothing"), std::out_of_range);
+    CHECK_THROWS_AS(n.template get<std::string>("size"), coproc::error);
+    CHECK(n.contains("name"));
+    CHECK(n.erase("name"));
+    CHECK_FALSE(n.contains("name"));
+}
+
+TEMPLATE_TEST_CASE("a manager's queue", "", on_processes, on_threads) {
+    typename TestType::manager m;
+    auto q = m.template queue<std::string>(2);
+    q.put("a");
+    CHECK(q.try_put("b"));
+    CHECK_FALSE(q.try_put("c"));
+    CHECK(q.full());
+    CHECK(q.size() == 2);
+    CHECK_THROWS_AS(q.put("c", 1ms), coproc::queue_full_error);
+    CHECK(q.get() == "a");
+    CHECK(q.get(10s) == "b");
+    CHECK(q.empty());
+    CHECK(q.try_get() == std::nullopt);
+    CHECK_THROWS_AS(q.get(1ms), coproc::queue_empty_error);
+    std::thread later{[q] { q.put("late"); }};
+    CHECK(q.get() == "late");
+    later.join();
+    q.put("last");
+    q.close();
+    CHECK_THROWS_AS(q.put("more"), coproc::queue_closed_error);
+    CHECK(q.get() == "last");
+    CHECK_THROWS_AS(q.get(), coproc::queue_closed_error);
+    CHECK_THROWS_AS(q.try_get(), coproc::queue_closed_error);
+}
+
+TEMPLATE_TEST_CASE("a manager's queue between coroutines", "", on_processes, on_threads) {
+    typename TestType::manager m;
+    auto q = m.template queue<int>(1);
+    int sum = 0;
+    run([&]() -> asio::awaitable<void> {
+        auto executor = co_await asio::this_coro::executor;
+        asio::co_spawn(
+            executor,
+            [&]() -> asio::awaitable<void> {
+                for (int i = 1; i <= 20; ++i)
+                    co_await q.async_put(i);
+            },
+            asio::detached);
+        for (int i = 1; i <= 20; ++i)
+            sum += co_await q.async_get();
+    });
+    CHECK(sum == 210);
+}
+
+TEMPLATE_TEST_CASE("cancelling a wait at a manager takes nothing", "", on_processes, on_threads) {
+    typename TestType::manager m;
+    auto q = m.template queue<int>();
+    asio::io_context context;
+    asio::cancellation_signal stop;
+    std::exception_ptr result;
+    q.async_get(asio::bind_cancellation_slot(
+        stop.slot(), asio::bind_executor(context, [&](std::exception_ptr e, int) { result = e; })));
+    stop.emit(asio::cancellation_type::all);
+    context.run();
+    CHECK_THROWS_AS(std::rethrow_exception(result), coproc::cancelled_error);
+    q.put(1);
+    CHECK(q.get(10s) == 1);
+}
+
+TEMPLATE_TEST_CASE("a manager's mutex", "", on_processes, on_threads) {
+    typename TestType::manager m;
+    auto mutex = m.mutex();
+    auto other = m.mutex();
+    {
+        const std::scoped_lock both{mutex, other};
+        CHECK_FALSE(mutex.try_lock());
+        CHECK_FALSE(mutex.try_lock_for(1ms));
+    }
+    CHECK_THROWS_AS(mutex.unlock(), std::logic_error);
+    int value = 0;
+    std::vector<std::thread> threads;
+    for (int t = 0; t != 4; ++t)
+        threads.emplace_back([&] {
+            for (int i = 0; i != 100; ++i) {
+                const std::unique_lock lock{mutex};
+                ++value;
+            }
+        });
+    for (auto& t : threads)
+        t.join();
+    CHECK(value == 400);
+    run([&]() -> asio::awaitable<void> {
+        co_await mutex.async_lock();
+        CHECK_FALSE(mutex.try_lock());
+        mutex.unlock();
+    });
+    CHECK(mutex.try_lock());
+    mutex.unlock();
+}
+
+TEMPLATE_TEST_CASE("a manager's semaphore and event", "", on_processes, on_threads) {
+    typename TestType::manager m;
+    auto s = m.bounded_semaphore(2);
+    s.acquire();
+    CHECK(s.try_acquire());
+    CHECK_FALSE(s.try_acquire());
+    CHECK_FALSE(s.try_acquire_for(1ms));
+    s.release(2);
+    CHECK(s.value() == 2);
+    CHECK_THROWS_AS(s.release(), std::logic_error);
+    auto open = m.semaphore(0);
+    open.release();
+    run([&]() -> asio::awaitable<void> { co_await open.async_acquire(); });
+
+    auto e = m.event();
+    CHECK_FALSE(e.is_set());
+    CHECK_FALSE(e.wait(1ms));
+    std::thread later{[e] { e.set(); }};
+    e.wait();
+    later.join();
+    CHECK(e.wait(1ms));
+    run([&]() -> asio::awaitable<void> { co_await e.async_wait(); });
+    e.clear();
+    CHECK_FALSE(e.is_set());
+}
+
+TEMPLATE_TEST_CASE("a manager's object of a user's class", "", on_processes, on_threads) {
+    typename TestType::manager m;
+    auto c = m.template make<counter>(10);
+    CHECK(c.call(&counter::add, 5) == 15);
+    CHECK(c.call(&counter::value) == 15);
+    CHECK(c.call(&counter::plain) == 17);
+    CHECK(c.call(&counter::name, "n") == "n15");
+    CHECK(c.call([](counter& self, int n) { return self.add(n) * 2; }, 1) == 32);
+    try {
+        c.call(&counter::fail, "beyond");
+        FAIL("no exception");
+    } catch (const std::out_of_range& e) {
+        CHECK(std::string{e.what()} == "beyond");
+        CHECK(dynamic_cast<const coproc::task_failure*>(&e) != nullptr);
+    }
+    run([&]() -> asio::awaitable<void> {
+        auto add = c.async_call(&counter::add, 4);
+        const int sum = co_await std::move(add);
+        CHECK(sum == 20);
+        auto failing = c.async_call(&counter::fail, "again");
+        CHECK_THROWS_AS(co_await std::move(failing), std::out_of_range);
+    });
+    auto derived = m.template make<better_counter>(1);
+    CHECK(derived.call(&better_counter::add, 1) == 2);
+    CHECK_THROWS_AS((typename std::decay_t<decltype(c)>{}.call(&counter::value)),
+                    std::logic_error); // empty
+}
+
+TEMPLATE_TEST_CASE("calls from one program on an object keep their order", "", on_processes,
+                   on_threads) {
+    typename TestType::manager m;
+    auto c = m.template make<std::vector<int>>();
+    asio::io_context context;
+    for (int i = 0; i != 500; ++i)
+        c.async_call([](std::vector<int>& v, int x) { v.push_back(x); }, i)(
+            asio::bind_executor(context, [](std::exception_ptr e) { REQUIRE_FALSE(e); }));
+    context.run();
+    const auto all = c.call([](std::vector<int>& v) { return v; });
+    REQUIRE(all.size() == 500);
+    CHECK(std::is_sorted(all.begin(), all.end()));
+}
+
+TEMPLATE_TEST_CASE("a locked object of a user's class is called once at a time", "", on_processes,
+                   on_threads) {
+    typename TestType::manager m;
+    auto c = m.template make_locked<counter>();
+    std::vector<std::thread> threads;
+    for (int t = 0; t != 4; ++t)
+        threads.emplace_back([&] {
+            for (int i = 0; i != 200; ++i)
+                c.call(&counter::add, 1);
+        });
+    for (auto& t : threads)
+        t.join();
+    CHECK(c.call(&counter::value) == 800);
+}
+
+TEMPLATE_TEST_CASE("a manager publishes objects by name", "", on_processes, on_threads) {
+    coproc::manager_options options;
+    options.endpoint = "tcp://127.0.0.1:0";
+    options.authkey = "a key";
+    typename TestType::manager m{options};
+    CHECK(m.authkey() == "a key");
+    auto q = m.template queue<int>();
+    m.publish("jobs", q);
+    q.put(3);
+
+    auto there = TestType::manager::connect(m.endpoint(), "a key");
+    using int_queue = typename TestType::template queue<int>;
+    using text_queue = typename TestType::template queue<std::string>;
+    auto found = there.template find<int_queue>("jobs");
+    CHECK(found.get(10s) == 3);
+    found.put(4);
+    CHECK(q.get(10s) == 4);
+    CHECK_THROWS_AS(there.template find<int_queue>("nothing"), std::out_of_range);
+    CHECK_THROWS_AS(there.template find<text_queue>("jobs"), coproc::error);
+    CHECK_THROWS_AS(TestType::manager::connect(m.endpoint(), "another key"),
+                    coproc::authentication_error);
+    CHECK(m.unpublish("jobs"));
+    CHECK_FALSE(m.unpublish("jobs"));
+    CHECK_THROWS_AS(there.template find<int_queue>("jobs"), std::out_of_range);
+    CHECK_THROWS_AS(typename TestType::manager{[] {
+                        coproc::manager_options wrong;
+                        wrong.endpoint = "nowhere";
+                        return wrong;
+                    }()},
+                    std::invalid_argument);
+}
+
+TEMPLATE_TEST_CASE("a manager that was shut down says so", "", on_processes, on_threads) {
+    typename TestType::manager m;
+    CHECK(m.is_alive());
+    m.shutdown();
+    CHECK_FALSE(m.is_alive());
+    CHECK_THROWS_AS(m.template list<int>(), coproc::end_of_stream_error);
+}
+
+TEST_CASE("a manager on threads takes what cannot be sent") {
+    coproc::dummy::manager m;
+    auto pointers = m.dict<int*, std::function<int()>>();
+    int x = 1;
+    pointers.set(&x, [&x] { return ++x; });
+    CHECK(pointers.at(&x)() == 2);
+    auto owned = m.list<std::unique_ptr<int>>();
+    owned.push_back(std::make_unique<int>(5));
+    CHECK(**owned.pop_back() == 5);
+    auto o = m.make<std::atomic<int>>(3);
+    CHECK(o.call([&x](std::atomic<int>& a) { return a += x; }) == 5);
+}
