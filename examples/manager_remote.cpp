@@ -35,6 +35,8 @@ int work(const std::string& address) {
         }
     } catch (const mp::queue_closed_error&) { // no more jobs
         return 0;
+    } catch (const mp::end_of_stream_error&) { // no manager, even
+        return 0;
     }
 }
 
