@@ -13,6 +13,7 @@
 #include <src/handshake.hpp>
 #include <src/reactor.hpp>
 
+#include <csignal>
 #include <cstring>
 #include <poll.h>
 #include <utility>
@@ -65,8 +66,17 @@ forkserver::forkserver(unsigned omp_threads) : generation_{fork_generation()} {
     socket_ = std::move(mine);
     keep_private(socket_.get());
     keep_private(pidfd_.get());
-    if (error != 0) os::throw_system_error("start the forkserver", error);
-    wait_for_hello();
+    try {
+        if (error != 0) os::throw_system_error("start the forkserver", error);
+        wait_for_hello();
+    } catch (...) { // no destructor will run
+        no_longer_private(socket_.get());
+        no_longer_private(pidfd_.get());
+        os::send_signal(pidfd_.get(), SIGKILL);
+        os::wait_until_ended(pidfd_.get(), std::chrono::seconds{5});
+        os::try_reap(pidfd_.get());
+        throw;
+    }
 }
 
 void forkserver::wait_for_hello() {
