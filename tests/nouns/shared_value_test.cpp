@@ -101,8 +101,7 @@ TEMPLATE_TEST_CASE("shared_value: lock holds the value for several operations", 
     CHECK(value.load() == range{2, 3, {}});
     const typename TestType::template shared_value<int> count{1};
     {
-        auto moved = count.lock();
-        const auto held = std::move(moved);
+        const auto held = count.lock();
         *held += 1;
     }
     *count.lock() += 1;

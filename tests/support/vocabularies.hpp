@@ -92,10 +92,10 @@ struct on_processes {
 #define LATCH_VOCABULARIES on_threads, on_processes
 #define QUEUE_VOCABULARIES on_threads, on_processes
 #define JOINABLE_QUEUE_VOCABULARIES on_threads, on_processes
-#define PIPE_VOCABULARIES on_threads
-#define SHARED_VALUE_VOCABULARIES on_threads
-#define SHARED_ARRAY_VOCABULARIES on_threads
-#define SHARED_MEMORY_VOCABULARIES on_threads
+#define PIPE_VOCABULARIES on_threads, on_processes
+#define SHARED_VALUE_VOCABULARIES on_threads, on_processes
+#define SHARED_ARRAY_VOCABULARIES on_threads, on_processes
+#define SHARED_MEMORY_VOCABULARIES on_threads, on_processes
 
 /// An event loop that a case can leave: when its handlers have run, other threads may still be
 /// about to let go of it.
