@@ -86,18 +86,43 @@ state_ptr<void> byte_connection::start_send(const element_source& message) const
                                        });
 }
 
-state_ptr<void> byte_connection::start_recv(element_sink take) const {
+namespace {
+
+struct recv_attempt {
+    std::shared_ptr<pipe_end> end;
+    element_sink take;
+    std::function<bool()> give_back;
+
+    bool operator()(operation<void>& waiting) const {
+        if (!end->pipe().try_recv(*end, take)) {
+            end->watch();
+            return false;
+        }
+        waiting.succeed();
+        return true;
+    }
+    bool undo(operation<void>& /*waiting*/) const noexcept { return give_back(); }
+};
+
+} // namespace
+
+state_ptr<void> byte_connection::start_recv(element_sink take,
+                                            std::function<bool()> give_back) const {
     pipe_end& e = end();
-    pipe_object& pipe = e.pipe();
-    return shared::start_waiting<void>(e.shared(), pipe.messages(e), pipe_object::messages_count(e),
-                                       [end = end_, take](operation<void>& waiting) {
-                                           if (!end->pipe().try_recv(*end, take)) {
-                                               end->watch();
-                                               return false;
-                                           }
-                                           waiting.succeed();
-                                           return true;
-                                       });
+    return shared::start_waiting<void>(e.shared(), e.pipe().messages(e),
+                                       pipe_object::messages_count(e),
+                                       recv_attempt{end_, std::move(take), std::move(give_back)});
+}
+
+bool byte_connection::put_back(const element_source& message) const noexcept {
+    // What went over the sockets cannot be put before the others there.
+    if (message.descriptors != 0) return false;
+    try {
+        const outgoing_message out{message, outgoing_message::lifetime::of_a_call};
+        return end_->pipe().put_back(*end_, out);
+    } catch (const std::exception&) {
+        return false;
+    }
 }
 
 void byte_connection::size(sizer& s, const byte_connection& c) {

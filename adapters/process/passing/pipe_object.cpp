@@ -357,6 +357,26 @@ bool pipe_object::try_recv(pipe_end& at, const element_sink& sink) {
     return true;
 }
 
+bool pipe_object::put_back(pipe_end& at, const outgoing_message& message) {
+    if (!message.descriptors_.empty()) return false;
+    way& w = mine().ways[1 - at.index()];
+    {
+        const guard held{*this};
+        const std::uint64_t word = message.size_;
+        const std::uint64_t used = round_up(sizeof word + message.size_);
+        const std::uint64_t head = w.head.load(std::memory_order_relaxed);
+        if (used > head || w.tail.load(std::memory_order_relaxed) - head + used > ring_size)
+            return false;
+        copy_in(w, head - used, &word, sizeof word);
+        copy_in(w, head - used + sizeof word,
+                message.medium_.empty() ? message.small_.data() : message.medium_.data(),
+                message.size_);
+        w.head.store(head - used, std::memory_order_release);
+    }
+    wake(w.messages, 1);
+    return true;
+}
+
 /// False: there is none any more, or it needs more room.
 bool pipe_object::take(way& w, pipe_end& at, incoming& into) {
     into.size = 0;

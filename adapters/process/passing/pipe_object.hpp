@@ -85,6 +85,8 @@ public:
     /// False: there is nothing. Throws end_of_stream_error, and what `take` throws, for which the
     /// message is gone.
     bool try_recv(pipe_end& at, const element_sink& take);
+    /// Puts a message that was taken before all others. False if it cannot be.
+    bool put_back(pipe_end& at, const outgoing_message& message);
     /// Whether try_recv() would not be false.
     bool ready(pipe_end& at);
 
@@ -118,10 +120,10 @@ private:
     friend class outgoing_message;
 
     // How much may lie unread before a sender waits; it may be exceeded by one message, so the ring
-    // has room for one more that is not large.
+    // has room for one more that is not large, and for some that are put back.
     static constexpr std::uint64_t most_unread = 1 << 20;
     static constexpr std::uint64_t inline_size = 32 << 10;
-    static constexpr std::uint64_t ring_size = most_unread + 2 * inline_size;
+    static constexpr std::uint64_t ring_size = most_unread + 4 * inline_size;
 
     /// From one end to the other.
     struct way {

@@ -87,16 +87,8 @@ public:
     /// *Exceptions*: as recv().
     template <asio::completion_token_for<void(std::exception_ptr, Recv)> Token = asio::deferred_t>
     auto async_recv(Token&& token = Token()) const {
-        return detail::async_start<Recv>(
-            [bytes = bytes_] {
-                return detail::relayed<Recv>::run([&](detail::relayed<Recv>& result) {
-                    // It outlives the operation that waits.
-                    return bytes.start_recv([to = &result](detail::reader& r) {
-                        to->emplace(detail::decode<Recv>(r));
-                    });
-                });
-            },
-            std::forward<Token>(token));
+        return detail::async_start<Recv>([bytes = bytes_] { return start_recv(bytes); },
+                                         std::forward<Token>(token));
     }
 
 private:
@@ -105,12 +97,27 @@ private:
     friend std::pair<connection<Recv, Send>, connection<Send, Recv>> pipe<Recv, Send>();
     explicit connection(detail::byte_connection bytes) noexcept : bytes_{std::move(bytes)} {}
 
-    static detail::element_source source(const Send& x) {
+    template <class T>
+    static detail::element_source source(const T& x) {
         detail::sizer s;
         detail::size(s, x);
         return {s.size(), s.descriptors(), &x, [](const void* value, detail::writer& w) {
-                    detail::encode(w, *static_cast<const Send*>(value));
+                    detail::encode(w, *static_cast<const T*>(value));
                 }};
+    }
+    static detail::state_ptr<Recv> start_recv(const detail::byte_connection& bytes) {
+        return detail::relayed<Recv>::run([&](detail::relayed<Recv>& result) {
+            // A pointer will do, and a reference would be a circle: `result` outlives the wait.
+            auto* const to = &result;
+            return bytes.start_recv(
+                [to](detail::reader& r) { to->emplace(detail::decode<Recv>(r)); },
+                [bytes, to] {
+                    bool back = false;
+                    to->add_reader();
+                    to->read([&](const Recv& x) { back = bytes.put_back(source(x)); });
+                    return back;
+                });
+        });
     }
     std::optional<Recv> take(detail::time_limit until) const {
         std::optional<Recv> x;

@@ -7,6 +7,7 @@
 #include <coproc/detail/byte_queue.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <typeinfo>
 #include <utility>
@@ -41,7 +42,12 @@ public:
     void close() noexcept { end_.reset(); }
 
     [[nodiscard]] state_ptr<void> start_send(const element_source& message) const;
-    [[nodiscard]] state_ptr<void> start_recv(element_sink take) const;
+    /// `give_back` is called when it is cancelled after it has taken a message that nobody has
+    /// seen: true if that is there again.
+    [[nodiscard]] state_ptr<void> start_recv(element_sink take,
+                                             std::function<bool()> give_back) const;
+    /// Puts the message before those that are there, if it is a small one without handles.
+    [[nodiscard]] bool put_back(const element_source& message) const noexcept;
 
     static void size(sizer& s, const byte_connection& c);
     static void encode(writer& w, const byte_connection& c);

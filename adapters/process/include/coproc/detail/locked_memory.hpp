@@ -87,8 +87,8 @@ public:
         else
             memory_.begin_operation();
     }
-    memory_lock(const memory_lock&) = delete;
-    memory_lock& operator=(const memory_lock&) = delete;
+    memory_lock(memory_lock&& other) noexcept : memory_{std::exchange(other.memory_, {})} {}
+    memory_lock& operator=(memory_lock&&) = delete;
     ~memory_lock() {
         if (memory_) memory_.unlock();
     }
