@@ -146,7 +146,8 @@ bool ends_the_task(std::string_view line) {
     if (at == line.npos) return false;
     line.remove_prefix(at + own.size());
     for (const std::string_view part :
-         {"call_invoker<", "chunk_invoker<", "job_of<", "call_work<", "map_work<", "imap_work<"})
+         {"call_invoker<", "chunk_invoker<", "job_of<", "call_work<", "map_work<", "imap_work<",
+          "function_job<", "object_job<", "function_target<", "object_target<"})
         if (line.starts_with(part)) return true;
     return false;
 }

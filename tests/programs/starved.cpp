@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
 // A program that runs out of processes or of address space, and gets them back.
-//     starved processes|memory spawn|fork
+//     starved processes|memory|start spawn|fork
 
 #include <coproc/coproc.hpp>
 
@@ -66,6 +66,35 @@ int processes(const coproc::pool_options& options) {
     return 0;
 }
 
+/// The same for a process that is started.
+int start() {
+    if (::geteuid() == 0) {
+        if (::setgid(64321) != 0 || ::setuid(64321) != 0) return 77;
+        ::prctl(PR_SET_DUMPABLE, 1);
+    }
+    try {
+        coproc::process warm_up{[] {}};
+        warm_up.start();
+        warm_up.join();
+        if (warm_up.exit_code() != 0) return 77;
+    } catch (const std::exception&) {
+        return 77; // such a user may not run this file
+    }
+    coproc::process p{[](int code) { std::exit(code); }, 5};
+    limit(RLIMIT_NPROC, 1);
+    try {
+        p.start();
+        std::printf("started\n");
+    } catch (const std::system_error&) {
+        std::printf("refused\n");
+    }
+    limit(RLIMIT_NPROC, RLIM_INFINITY);
+    p.start();
+    p.join();
+    std::printf("recovered %d\n", p.exit_code().value_or(-999));
+    return 0;
+}
+
 int memory(const coproc::pool_options& options) {
     if (!try_pool(options)) return 1;
     std::size_t pages = 0;
@@ -92,5 +121,7 @@ int main(int argc, char** argv) {
     options.start = std::string_view{argv[2]} == "fork" ? coproc::start_method::fork
                                                         : coproc::start_method::spawn;
     coproc::set_log_handler([](const coproc::log_record&) {});
+    coproc::set_start_method(*options.start);
+    if (std::string_view{argv[1]} == "start") return start();
     return std::string_view{argv[1]} == "processes" ? processes(options) : memory(options);
 }

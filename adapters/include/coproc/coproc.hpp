@@ -11,6 +11,7 @@
 #include <coproc/codec.hpp>
 #include <coproc/condition.hpp>
 #include <coproc/cpu_count.hpp>
+#include <coproc/current_process.hpp>
 #include <coproc/dummy.hpp>
 #include <coproc/duration.hpp>
 #include <coproc/error.hpp>
@@ -25,6 +26,8 @@
 #include <coproc/pool.hpp>
 #include <coproc/pool_options.hpp>
 #include <coproc/pool_stats.hpp>
+#include <coproc/process.hpp>
+#include <coproc/process_base.hpp>
 #include <coproc/queue.hpp>
 #include <coproc/ranges.hpp>
 #include <coproc/recursive_mutex.hpp>

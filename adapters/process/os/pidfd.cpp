@@ -9,6 +9,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstdint>
+#include <cstdio>
 #include <poll.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -70,6 +71,19 @@ void send_signal_to_group(int pidfd, pid_t pid, int signal) noexcept {
     if (pidfd_send(pidfd, signal, to_process_group) == 0) return;
     // Before Linux 6.9. The number is the leader's as long as nobody has reaped it.
     if (errno == EINVAL && pidfd_send(pidfd, 0, 0) == 0) ::kill(-pid, signal);
+}
+
+pid_t pid_of(int pidfd) noexcept {
+    char path[64];
+    std::snprintf(path, sizeof path, "/proc/self/fdinfo/%d", pidfd);
+    std::FILE* const file = std::fopen(path, "re");
+    if (file == nullptr) return 0;
+    char line[256];
+    int pid = 0;
+    while (std::fgets(line, sizeof line, file) != nullptr)
+        if (std::sscanf(line, "Pid: %d", &pid) == 1) break;
+    std::fclose(file);
+    return pid;
 }
 
 int own_pidfd() {

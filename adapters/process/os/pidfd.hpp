@@ -39,6 +39,10 @@ bool send_signal(int pidfd, int signal) noexcept;
 /// leader is gone.
 void send_signal_to_group(int pidfd, pid_t pid, int signal) noexcept;
 
+/// The number of the process; 0 if that cannot be told (it is of another pid namespace), -1 if it
+/// is gone.
+pid_t pid_of(int pidfd) noexcept;
+
 /// A descriptor of the calling process itself; it follows a fork.
 int own_pidfd();
 

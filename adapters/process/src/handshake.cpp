@@ -8,6 +8,7 @@
 #include <coproc/error.hpp>
 #include <coproc/job.hpp>
 
+#include <child/run_message.hpp>
 #include <cstring>
 #include <utility>
 
@@ -39,6 +40,15 @@ handshake::state handshake::fail(const std::string& why) {
     return state_ = state::failed;
 }
 
+bool handshake::is_this_build(incoming& hello) {
+    reader in = hello.payload();
+    const auto version = in.raw<std::uint32_t>();
+    in.raw<std::int32_t>(); // its pid, as it sees it itself
+    const std::size_t size = in.count(1);
+    const std::string build{reinterpret_cast<const char*>(in.bytes(size)), size};
+    return version == protocol_version && build == program_build_id();
+}
+
 handshake::state handshake::on_message(incoming& message) {
     switch (message.kind) {
     case message_kind::no_runtime:
@@ -46,12 +56,7 @@ handshake::state handshake::on_message(incoming& message) {
                                          "\" was about to start workers of its own"));
     case message_kind::hello: {
         if (state_ != state::starting) break;
-        reader in = message.payload();
-        const auto version = in.raw<std::uint32_t>();
-        in.raw<std::int32_t>(); // its pid, as it sees it itself
-        const std::size_t size = in.count(1);
-        const std::string build{reinterpret_cast<const char*>(in.bytes(size)), size};
-        if (version != protocol_version || build != program_build_id())
+        if (!is_this_build(message))
             return fail("coproc: worker \"" + worker_name_ +
                         "\" is another build of the program: its file was replaced while it ran; "
                         "start it anew");
@@ -84,7 +89,8 @@ void handshake::send_setup() {
         sizer catchers;
         exception_registry::size(catchers, 0);
         sizer s;
-        s.bytes(sizeof(std::uint64_t) + catchers.size() + 1);
+        const auto introduction = encode_introduction(identity_of_worker(worker_name_));
+        s.bytes(2 * sizeof(std::uint64_t) + catchers.size() + introduction.size() + 1);
         if (initial != nullptr) {
             size_function(s, reinterpret_cast<const void*>(initial->remote()));
             initial->size(s);
@@ -97,6 +103,8 @@ void handshake::send_setup() {
             exception_registry::encode(own, 0);
             w.raw(static_cast<std::uint64_t>(known.size()));
             w.bytes(known.data(), known.size());
+            w.raw(static_cast<std::uint64_t>(introduction.size()));
+            w.bytes(introduction.data(), introduction.size());
             w.raw(static_cast<std::uint8_t>(initial != nullptr));
             if (initial != nullptr) {
                 encode_function(w, reinterpret_cast<const void*>(initial->remote()));

@@ -35,6 +35,9 @@ public:
     /// What to tell a user whose program does not enter coproc::runtime; begins with what was seen.
     static std::string missing_runtime_text(const std::string& seen);
 
+    /// Whether a worker that says this hello runs the same build of the program.
+    static bool is_this_build(incoming& hello);
+
     /// `initializer` may be null or empty; it must outlive the handshake.
     handshake(endpoint& channel, const job* initializer, std::string worker_name, pid_t pid);
 

@@ -6,14 +6,21 @@
 //
 //     worker                     parent
 //     hello {protocol, pid, build id}
-//                                setup {exception catchers, initializer}      refused: the worker
-//                                is killed
+//                                setup {exception catchers, introduction, initializer}
+//                                                                             refused: the worker
+//                                                                             is killed
 //     ready | init_failed {exception}
 //                                call {preamble, invoker, payload}            any number under way
 //     progress* {done, total}
 //     reply {payload} | failed {exception}                                    same id as the call
 //                                learn {exception catchers}
 //                                retire                                       the worker exits
+//
+// A process (coproc::process) gets, instead of setup,
+//                                run {build id, exception catchers, introduction, function,
+//                                arguments}
+//     ready                                                                   it has decoded them
+// and says nothing more until it exits.
 //
 // Instead of hello, a worker whose program never entered coproc::runtime says no_runtime and exits.
 
@@ -36,8 +43,9 @@ enum class message_kind : std::uint32_t {
     learn,
     retire,
     no_runtime,
+    run,
 };
-inline constexpr auto last_message_kind = message_kind::no_runtime;
+inline constexpr auto last_message_kind = message_kind::run;
 
 /// Flags of a call.
 namespace call_flag {

@@ -13,6 +13,7 @@
 #include <src/call_preamble.hpp>
 #include <src/crash_handler.hpp>
 
+#include <child/run_message.hpp>
 #include <exception>
 #include <stdexcept>
 #include <unistd.h>
@@ -109,9 +110,11 @@ private:
 
 } // namespace
 
-void worker_loop::run() {
+int worker_loop::run() {
     say_hello();
-    if (!set_up()) return;
+    incoming& first = *channel_.wait();
+    if (first.kind == message_kind::run) return run_process(channel_, first);
+    if (!set_up(first)) return 0;
     for (;;) {
         incoming& message = *channel_.wait();
         switch (message.kind) {
@@ -124,7 +127,7 @@ void worker_loop::run() {
             break;
         }
         case message_kind::retire:
-            return;
+            return 0;
         default:
             throw std::logic_error{"the parent sent a message that only its workers send"};
         }
@@ -144,14 +147,16 @@ void worker_loop::say_hello() {
     });
 }
 
-bool worker_loop::set_up() {
-    incoming& message = *channel_.wait();
+bool worker_loop::set_up(incoming& message) {
     if (message.kind != message_kind::setup) return false; // retired before it began
     try {
         reader in = message.payload();
         const std::size_t catchers = in.count(1);
         reader known{{in.bytes(catchers), catchers}};
         exception_registry::learn(known);
+        const std::size_t words = in.count(1);
+        reader introduced{{in.bytes(words), words}};
+        accept_introduction(introduced);
         if (in.raw<std::uint8_t>() != 0) {
             const auto function = reinterpret_cast<invoker>(decode_function(in));
             refresh_crash_modules();

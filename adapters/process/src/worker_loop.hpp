@@ -3,7 +3,8 @@
 #pragma once
 
 // What a worker does all day: it takes a call from the channel, makes it, and sends the reply. On
-// the main thread, one call at a time.
+// the main thread, one call at a time. A process (coproc::process) is a worker that is given one
+// function for all its life.
 
 #include <src/channel.hpp>
 
@@ -13,14 +14,14 @@ class worker_loop {
 public:
     explicit worker_loop(endpoint& channel) noexcept : channel_{channel} {}
 
-    /// From hello until the parent lets the worker go. Exceptions: only those after which the
-    /// worker is of no use.
-    void run();
+    /// From hello until the parent lets the worker go; returns its exit code. Exceptions: only
+    /// those after which the worker is of no use.
+    int run();
 
 private:
     void say_hello();
     /// False: the initializer failed, or the parent changed its mind.
-    bool set_up();
+    bool set_up(incoming& message);
     void serve(incoming& message);
 
     endpoint& channel_;

@@ -3,6 +3,8 @@
 
 #include <src/worker_main.hpp>
 
+#include <coproc/detail/child.hpp>
+#include <os/pidfd.hpp>
 #include <os/signals.hpp>
 #include <src/crash_handler.hpp>
 #include <src/exec_launcher.hpp>
@@ -30,6 +32,7 @@ struct {
 } arguments; // the stretch that main's arguments take
 
 bool is_worker = false;
+int parent_pidfd = -1;
 
 void take_output(std::array<os::unique_fd, 2>& output) noexcept {
     constexpr std::array places{STDOUT_FILENO, STDERR_FILENO};
@@ -58,6 +61,7 @@ void limit_omp_threads(unsigned threads) noexcept {
 
 [[noreturn]] void leave(int code, bool forked) noexcept {
     if (!forked) std::exit(code);
+    finish_children();
     std::cout.flush();
     std::fflush(stdout);
     std::fflush(stderr);
@@ -67,6 +71,11 @@ void limit_omp_threads(unsigned threads) noexcept {
 } // namespace
 
 bool in_worker_process() noexcept { return is_worker; }
+
+std::optional<parent_of_this> parent_of_worker() {
+    if (parent_pidfd < 0) return std::nullopt;
+    return parent_of_this{os::pid_of(parent_pidfd), parent_pidfd};
+}
 
 void remember_arguments(int argc, char** argv) noexcept {
     if (arguments.begin != nullptr || argc <= 0 || argv == nullptr || argv[0] == nullptr) return;
@@ -89,11 +98,12 @@ void set_process_title(const std::string& name, bool command_line) noexcept {
 void run_worker(worker_start start) noexcept {
     is_worker = true;
     const bool forked = start.forked;
+    int exit_code = 0;
     try {
         set_process_title(start.name, forked);
         watch_parent(start.channel.socket.get(), start.parent.get());
-        static_cast<void>(
-            start.parent.release()); // the watcher's, as the socket is, until the process ends
+        // The watcher's, as the socket is, until the process ends.
+        parent_pidfd = start.parent.release();
         take_output(start.output);
         if (forked) limit_omp_threads(start.omp_threads);
         buffer_by_line();
@@ -101,14 +111,14 @@ void run_worker(worker_start start) noexcept {
         // Never destroyed: exit handlers and other threads may run while the process ends.
         auto* const channel = new endpoint{channel_side::worker, std::move(start.channel)};
         install_crash_handler(channel->crash_space());
-        worker_loop{*channel}.run();
+        exit_code = worker_loop{*channel}.run();
     } catch (const std::exception& e) {
         std::fprintf(stderr, "coproc: worker \"%s\" cannot go on: %s\n", start.name.c_str(),
                      e.what());
         std::fflush(stderr);
         ::_exit(70);
     }
-    leave(0, forked);
+    leave(exit_code, forked);
 }
 
 } // namespace coproc::detail

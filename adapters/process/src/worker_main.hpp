@@ -8,7 +8,9 @@
 #include <src/channel.hpp>
 
 #include <array>
+#include <optional>
 #include <string>
+#include <sys/types.h>
 
 namespace coproc::detail {
 
@@ -23,6 +25,13 @@ struct worker_start {
 };
 
 [[noreturn]] void run_worker(worker_start start) noexcept;
+
+/// The process that started this one, if that was the library; its descriptor stays open.
+struct parent_of_this {
+    pid_t pid;
+    int pidfd;
+};
+std::optional<parent_of_this> parent_of_worker();
 
 /// Shows in ps: the thread's name, and for forked workers the command line, as far as there is
 /// room.

@@ -9,6 +9,7 @@
 #include <coproc/dummy/barrier.hpp>
 #include <coproc/dummy/bounded_semaphore.hpp>
 #include <coproc/dummy/condition.hpp>
+#include <coproc/dummy/current_process.hpp>
 #include <coproc/dummy/event.hpp>
 #include <coproc/dummy/job.hpp>
 #include <coproc/dummy/joinable_queue.hpp>
@@ -17,6 +18,8 @@
 #include <coproc/dummy/mutex.hpp>
 #include <coproc/dummy/pipe.hpp>
 #include <coproc/dummy/pool.hpp>
+#include <coproc/dummy/process.hpp>
+#include <coproc/dummy/process_base.hpp>
 #include <coproc/dummy/queue.hpp>
 #include <coproc/dummy/recursive_mutex.hpp>
 #include <coproc/dummy/semaphore.hpp>
@@ -49,8 +52,12 @@ using coproc::log_record;
 using coproc::manager_connect_options;
 using coproc::manager_options;
 using coproc::manager_tls;
+using coproc::parent_info;
 using coproc::pool_options;
 using coproc::pool_stats;
+using coproc::process_handle;
+using coproc::process_info;
+using coproc::process_options;
 using coproc::register_exception;
 using coproc::runtime;
 using coproc::set_log_handler;
