@@ -197,6 +197,39 @@ TEMPLATE_TEST_CASE("cancelling a wait at a manager takes nothing", "", on_proces
     CHECK(q.get(10s) == 1);
 }
 
+TEMPLATE_TEST_CASE("what a cancelled wait at a manager was given goes back", "", on_processes,
+                   on_threads) {
+    typename TestType::manager m;
+    auto q = m.template queue<int>();
+    auto mutex = m.mutex();
+    auto s = m.semaphore(1);
+    asio::io_context context;
+    asio::cancellation_signal stop[3];
+    std::exception_ptr result[3];
+    const auto on = [&](int i, auto handler) {
+        return asio::bind_cancellation_slot(stop[i].slot(),
+                                            asio::bind_executor(context, std::move(handler)));
+    };
+    q.put(1);
+    q.put(2);
+    q.async_get(on(0, [&](std::exception_ptr e, int) { result[0] = e; }));
+    mutex.async_lock(on(1, [&](std::exception_ptr e) { result[1] = e; }));
+    s.async_acquire(on(2, [&](std::exception_ptr e) { result[2] = e; }));
+    // They have been given it all; their handlers have not run.
+    CHECK(eventually([&] { return q.size() == 1; }));
+    CHECK(eventually([&] { return s.value() == 0; }));
+    for (auto& each : stop)
+        each.emit(asio::cancellation_type::all);
+    context.run();
+    for (const auto& each : result)
+        CHECK_THROWS_AS(std::rethrow_exception(each), coproc::cancelled_error);
+    CHECK(q.get(10s) == 1);
+    CHECK(q.get(10s) == 2);
+    CHECK(mutex.try_lock_for(10s));
+    mutex.unlock();
+    CHECK(s.try_acquire_for(10s));
+}
+
 TEMPLATE_TEST_CASE("a manager's mutex", "", on_processes, on_threads) {
     typename TestType::manager m;
     auto mutex = m.mutex();

@@ -133,6 +133,7 @@ public:
     std::uint64_t start(manager_op op, const remote_payload& what, std::uint64_t timeout,
                         remote_waiter& waiter) const override;
     void cancel(std::uint64_t request) const noexcept override;
+    void give_back(const remote_payload& what) const noexcept override;
     [[nodiscard]] bool same_build() const noexcept override;
     [[nodiscard]] hosted_kind kind() const noexcept override { return kind_; }
     [[nodiscard]] const std::string& type() const noexcept override { return type_; }
@@ -605,6 +606,9 @@ std::uint64_t remote_handle::start(manager_op op, const remote_payload& what, st
 }
 void remote_handle::cancel(std::uint64_t request) const noexcept {
     over_->tell(manager_op::cancel, id_, request, {});
+}
+void remote_handle::give_back(const remote_payload& what) const noexcept {
+    over_->tell(manager_op::give_back, id_, 0, what);
 }
 bool remote_handle::same_build() const noexcept { return over_->same_build(); }
 

@@ -211,6 +211,12 @@ void hosted_objects::dispatch(hosted_request& request, clock::time_point now) {
     case manager_op::acknowledge:
         clients_.at(request.client).unacknowledged_elements.erase(request.header.id);
         return;
+    case manager_op::give_back:
+        if (const auto found = objects_.find(request.header.object);
+            found != objects_.end() &&
+            clients_.at(request.client).references.contains(request.header.object))
+            found->second->give_back(*this, request);
+        return;
     case manager_op::create:
         create(request);
         return;

@@ -330,6 +330,9 @@ public:
         elements_.push_front(std::move(value));
         serve(host);
     }
+    void give_back(hosted_objects& host, hosted_request& request) override {
+        put_back(host, rest_of(request, reader{request.payload}));
+    }
 
 private:
     void give(hosted_objects& host, client_id client, std::uint64_t request) {
@@ -410,6 +413,11 @@ public:
         owner_died_ = true;
         next(host);
     }
+    void give_back(hosted_objects& host, hosted_request& request) override {
+        if (owner_ != request.client) return;
+        owner_ = 0;
+        next(host);
+    }
 
 private:
     void next(hosted_objects& host) {
@@ -453,14 +461,8 @@ public:
             if (more > most_ - count_)
                 return host.refuse(request.client, request.header.id, manager_status::overflow,
                                    "coproc: a manager's semaphore was released beyond its bound");
-            count_ += more;
             done(host, request);
-            while (count_ != 0 && !waiting_.empty()) {
-                const waiter w = host.unpark(waiting_, waiting_.begin());
-                --count_;
-                host.answer(w.client, w.request, {});
-            }
-            return;
+            return add(host, more);
         }
         case manager_op::semaphore_value:
             return answer_raw(host, request, count_);
@@ -469,7 +471,20 @@ public:
         }
     }
 
+    void give_back(hosted_objects& host, hosted_request&) override {
+        if (count_ != most_) add(host, 1);
+    }
+
 private:
+    void add(hosted_objects& host, std::uint64_t more) {
+        count_ += more;
+        while (count_ != 0 && !waiting_.empty()) {
+            const waiter w = host.unpark(waiting_, waiting_.begin());
+            --count_;
+            host.answer(w.client, w.request, {});
+        }
+    }
+
     std::uint64_t count_;
     std::uint64_t most_;
     waiters waiting_;

@@ -27,6 +27,8 @@ public:
     virtual void leave(hosted_objects&, client_id) {}
     /// An element comes back: its receiver is gone.
     virtual void put_back(hosted_objects&, hosted_value&&) {}
+    /// What a client was given and has not used.
+    virtual void give_back(hosted_objects&, hosted_request&) {}
     /// A waiter has left a list of this object's.
     virtual void waiter_left(hosted_objects&) {}
 

@@ -35,10 +35,8 @@ public:
     template <boost::asio::completion_token_for<detail::result_signature_t<void>> Token =
                   boost::asio::deferred_t>
     auto async_wait(Token&& token = Token()) const {
-        return detail::start_remote<void>(
-            object(), op::event_wait, &detail::no_payload, detail::wait_for_ever,
-            [](detail::remote_reply&& reply) { detail::require_ok(reply); },
-            std::forward<Token>(token));
+        return detail::start_remote<void, op::event_wait>(object(), &detail::no_payload,
+                                                          std::forward<Token>(token));
     }
 
     /// For the library: the name by which programs agree on the type.

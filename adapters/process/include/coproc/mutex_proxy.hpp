@@ -40,16 +40,13 @@ public:
     /// connection is lost the server has unlocked already, and this does not throw.
     void unlock() const;
 
-    /// *Completion signature*: void(std::exception_ptr). *Cancellation* of any type:
-    /// cancelled_error, and the lock is not held; unless it was given already: then the operation
-    /// succeeds.
+    /// *Completion signature*: void(std::exception_ptr). *Cancellation* of any type, until the
+    /// handler runs: it completes with cancelled_error, and the lock is not held.
     template <boost::asio::completion_token_for<detail::result_signature_t<void>> Token =
                   boost::asio::deferred_t>
     auto async_lock(Token&& token = Token()) const {
-        return detail::start_remote<void>(
-            object(), op::mutex_lock, &detail::no_payload, detail::wait_for_ever,
-            [](detail::remote_reply&& reply) { detail::require_ok(reply); },
-            std::forward<Token>(token));
+        return detail::start_remote<void, op::mutex_lock>(object(), &detail::no_payload,
+                                                          std::forward<Token>(token));
     }
 
     /// For the library: the name by which programs agree on the type.

@@ -64,16 +64,12 @@ public:
             require_same_build();
             auto kept = std::make_shared<std::tuple<function_type, travel_t<Args>...>>(
                 function, detail::to_travel(std::forward<Args>(args))...);
-            return detail::start_remote<result>(
-                this->object(), op::call,
+            return detail::start_remote<result, op::call>(
+                this->object(),
                 [kept] {
                     return std::apply(
                         [](const auto&... x) { return pack_kept<result, travel_t<Args>...>(x...); },
                         *kept);
-                },
-                detail::wait_for_ever,
-                [](detail::remote_reply&& reply) {
-                    return detail::unpack<result>(std::move(reply));
                 },
                 boost::asio::deferred);
         }

@@ -66,21 +66,17 @@ public:
                   boost::asio::deferred_t>
     auto async_put(T value, Token&& token = Token()) const {
         auto kept = std::make_shared<const T>(std::move(value));
-        return detail::start_remote<void>(
-            this->object(), op::queue_put, [kept] { return detail::pack(*kept); },
-            detail::wait_for_ever, [](detail::remote_reply&& reply) { detail::require_ok(reply); },
-            std::forward<Token>(token));
+        return detail::start_remote<void, op::queue_put>(
+            this->object(), [kept] { return detail::pack(*kept); }, std::forward<Token>(token));
     }
-    /// *Completion signature*: void(std::exception_ptr, T). *Cancellation* of any type: no element
-    /// is taken, and the operation fails with cancelled_error, unless one was given to it already:
-    /// then it completes with that.
+    /// *Completion signature*: void(std::exception_ptr, T). *Cancellation* of any type, until the
+    /// handler runs: it completes with cancelled_error, and an element that it had been given goes
+    /// back to the front of the queue.
     template <boost::asio::completion_token_for<detail::result_signature_t<T>> Token =
                   boost::asio::deferred_t>
     auto async_get(Token&& token = Token()) const {
-        return detail::start_remote<T>(
-            this->object(), op::queue_get, &detail::no_payload, detail::wait_for_ever,
-            [](detail::remote_reply&& reply) { return detail::unpack<T>(std::move(reply)); },
-            std::forward<Token>(token));
+        return detail::start_remote<T, op::queue_get>(this->object(), &detail::no_payload,
+                                                      std::forward<Token>(token));
     }
 
     /// A moment's figures.

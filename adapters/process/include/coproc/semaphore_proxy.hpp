@@ -37,16 +37,13 @@ public:
         return static_cast<std::size_t>(get_<std::uint64_t>(op::semaphore_value));
     }
 
-    /// *Completion signature*: void(std::exception_ptr). *Cancellation* of any type:
-    /// cancelled_error, and no permit is taken; unless it was given already: then the operation
-    /// succeeds.
+    /// *Completion signature*: void(std::exception_ptr). *Cancellation* of any type, until the
+    /// handler runs: it completes with cancelled_error, and no permit is taken.
     template <boost::asio::completion_token_for<detail::result_signature_t<void>> Token =
                   boost::asio::deferred_t>
     auto async_acquire(Token&& token = Token()) const {
-        return detail::start_remote<void>(
-            object(), op::semaphore_acquire, &detail::no_payload, detail::wait_for_ever,
-            [](detail::remote_reply&& reply) { detail::require_ok(reply); },
-            std::forward<Token>(token));
+        return detail::start_remote<void, op::semaphore_acquire>(object(), &detail::no_payload,
+                                                                 std::forward<Token>(token));
     }
 
     /// For the library: the name by which programs agree on the type.

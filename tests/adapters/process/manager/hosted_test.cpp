@@ -183,6 +183,26 @@ TEST_CASE("elements that never arrived go back to the front of a hosted queue, i
         CHECK(h.value<int>(1, h.ask(1, manager_op::queue_get, q)) == i);
 }
 
+TEST_CASE("a client can give back what it was given") {
+    two_clients h;
+    const auto q = h.create(1, hosted_kind::queue, std::uint64_t{1});
+    h.ask(1, manager_op::queue_put, q, pack(1));
+    h.ask(1, manager_op::queue_get, q);
+    h.ask(1, manager_op::queue_put, q, pack(2));
+    h.tell(1, manager_op::give_back, q, 0, pack(1));
+    CHECK(h.value<int>(1, h.ask(1, manager_op::queue_get, q)) == 1);
+    CHECK(h.value<int>(1, h.ask(1, manager_op::queue_get, q)) == 2);
+    const auto m = h.create(1, hosted_kind::mutex);
+    h.share(m);
+    h.ask(1, manager_op::mutex_lock, m);
+    h.tell(2, manager_op::give_back, m, 0); // not its own
+    const auto waits = h.ask(2, manager_op::mutex_lock, m);
+    CHECK_FALSE(h.answered(2, waits));
+    h.tell(1, manager_op::give_back, m, 0);
+    CHECK(h.status(2, waits) == manager_status::ok);
+    h.tell(1, manager_op::give_back, 999, 0); // nothing: no answer, either
+}
+
 TEST_CASE("parked requests end by time, by cancelling and with their client") {
     two_clients h;
     const auto q = h.create(1, hosted_kind::queue, std::uint64_t{0});

@@ -25,6 +25,7 @@ enum class manager_op : std::uint16_t {
     lend,         // a reference for a message under way: ticket
     cancel,       // the request that is parked under this frame's id
     acknowledge,  // the element that came with this frame's id has arrived
+    give_back,    // what an operation was given that was cancelled meanwhile: element, lock, permit
     shutdown,
 
     create = 48, // kind, type, initial state

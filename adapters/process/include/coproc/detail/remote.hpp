@@ -10,9 +10,11 @@
 #include <coproc/detail/operation.hpp>
 #include <coproc/detail/wire_name.hpp>
 #include <coproc/duration.hpp>
+#include <coproc/error.hpp>
 
 #include <boost/asio/deferred.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -20,6 +22,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -98,6 +102,8 @@ public:
                                 remote_waiter& waiter) const = 0;
     /// The reply says whether it was in time.
     virtual void cancel(std::uint64_t request) const noexcept = 0;
+    /// What came with a reply that nobody wants any more. No reply.
+    virtual void give_back(const remote_payload& what) const noexcept = 0;
 
     /// Functions mean the same there as here.
     [[nodiscard]] virtual bool same_build() const noexcept = 0;
@@ -182,19 +188,22 @@ inline std::uint64_t as_timeout(duration d) noexcept {
 
 // --- asynchronous requests -----------------------------------------------------------------------
 
-template <class R, class Take>
+/// Something taken: an element, a lock, a permit. If it comes too late, it is given back.
+template <manager_op Op>
+inline constexpr bool takes = Op == manager_op::queue_get || Op == manager_op::mutex_lock ||
+                              Op == manager_op::semaphore_acquire;
+
+template <class R, manager_op Op>
 class remote_operation final : public operation<R>, public remote_waiter {
 public:
-    remote_operation(remote_ptr object, Take take)
-        : object_{std::move(object)}, take_{std::move(take)} {}
+    explicit remote_operation(remote_ptr object) : object_{std::move(object)} {}
 
-    static state_ptr<R> begin(const remote_ptr& object, manager_op op, const remote_payload& what,
-                              std::uint64_t timeout, Take take) {
+    static state_ptr<R> begin(const remote_ptr& object, const remote_payload& what) {
         held(object);
-        boost::intrusive_ptr<remote_operation> made{new remote_operation{object, std::move(take)}};
+        boost::intrusive_ptr<remote_operation> made{new remote_operation{object}};
         made->self_ = made; // until there is a reply
         try {
-            made->request_ = object->start(op, what, timeout, *made);
+            made->request_ = object->start(Op, what, wait_for_ever, *made);
         } catch (...) {
             made->self_.reset();
             throw;
@@ -202,21 +211,66 @@ public:
         return made;
     }
 
-    /// The server decides: what it has given already is not taken back.
+    /// Until its handler runs: before the reply the server decides, after it what came is given
+    /// back.
     bool cancel() noexcept override {
-        object_->cancel(request_);
+        auto now = phase::waiting;
+        if (phase_.compare_exchange_strong(now, phase::cancelled, std::memory_order_acq_rel)) {
+            object_->cancel(request_);
+            return false; // the reply is still to come
+        }
+        if constexpr (takes<Op>) {
+            if (now == phase::cancelled) return false;
+            while (!this->ready()) // another thread is about to complete it
+                std::this_thread::yield();
+            if (this->error()) return false;
+            give_back();
+            this->set_error(std::make_exception_ptr(too_late()));
+            return true;
+        }
         return false;
     }
 
 private:
+    enum class phase : std::uint8_t { waiting, cancelled, replied };
+
+    /// False: it was cancelled before.
+    bool replied() noexcept {
+        auto now = phase::waiting;
+        return phase_.compare_exchange_strong(now, phase::replied, std::memory_order_acq_rel);
+    }
+    static cancelled_error too_late() {
+        return cancelled_error{"coproc: the operation was cancelled"};
+    }
+    void give_back() noexcept {
+        try {
+            remote_payload what;
+            if constexpr (!std::is_void_v<R>) what = pack(this->take());
+            object_->give_back(what);
+        } catch (...) {
+            // No memory: there is nothing left to do.
+        }
+    }
     void on_reply(remote_reply&& reply) noexcept override {
         const auto self = std::exchange(self_, nullptr);
+        [[maybe_unused]] const bool wanted = replied();
         try {
             if constexpr (std::is_void_v<R>) {
-                take_(std::move(reply));
+                require_ok(reply);
+                if constexpr (takes<Op>)
+                    if (!wanted) {
+                        object_->give_back({});
+                        throw too_late();
+                    }
                 this->succeed();
             } else {
-                this->succeed(take_(std::move(reply)));
+                R value = unpack<R>(std::move(reply));
+                if constexpr (takes<Op>)
+                    if (!wanted) {
+                        object_->give_back(pack(value));
+                        throw too_late();
+                    }
+                this->succeed(std::move(value));
             }
         } catch (...) {
             this->fail(std::current_exception());
@@ -224,22 +278,22 @@ private:
     }
     void on_failure(std::exception_ptr error) noexcept override {
         const auto self = std::exchange(self_, nullptr);
+        replied();
         this->fail(std::move(error));
     }
 
     remote_ptr object_;
-    Take take_;
     std::uint64_t request_ = 0;
+    std::atomic<phase> phase_{phase::waiting};
     boost::intrusive_ptr<remote_operation> self_;
 };
 
 /// `make_payload()` is called when the request is sent, which is when the token says so.
-template <class R, class MakePayload, class Take, class Token>
-auto start_remote(remote_ptr object, manager_op op, MakePayload make_payload, std::uint64_t timeout,
-                  Take take, Token&& token) {
+template <class R, manager_op Op, class MakePayload, class Token>
+auto start_remote(remote_ptr object, MakePayload make_payload, Token&& token) {
     return async_start<R>(
-        [object = std::move(object), op, make_payload = std::move(make_payload), timeout, take] {
-            return remote_operation<R, Take>::begin(object, op, make_payload(), timeout, take);
+        [object = std::move(object), make_payload = std::move(make_payload)] {
+            return remote_operation<R, Op>::begin(object, make_payload());
         },
         std::forward<Token>(token));
 }
