@@ -17,9 +17,12 @@
 
 namespace {
 
-void work(int /*unused*/) {
+void say_pid() {
     std::printf("pid %d\n", static_cast<int>(::getpid()));
     std::fflush(stdout);
+}
+
+void work(int /*unused*/) {
     const auto stop = coproc::this_task::stop_token();
     while (!stop.stop_requested())
         ::usleep(200);
@@ -37,7 +40,10 @@ int main(int argc, char** argv) {
     coproc::pool_options options;
     options.workers = 2;
     options.backend = argv[2];
+    options.initializer = coproc::job{&say_pid};
     auto pool = std::make_unique<coproc::pool>(options);
+    while (pool->stats().idle != 2) // both have said so
+        std::this_thread::yield();
     auto running = pool->map_async(&work, {1, 2, 3, 4});
     std::string line(1, '\n');
     while (pool->stats().running < 2)

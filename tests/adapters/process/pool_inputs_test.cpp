@@ -442,7 +442,7 @@ TEST_CASE("an argument that cannot be encoded is that task's error, and nothing 
     CHECK(before.get(patience) == 2);
     CHECK(after.get(patience) == 12);
     // Of a map it is the item's error, wherever in a chunk it stands.
-    for (const std::size_t chunk : {0, 1, 5, 20}) {
+    for (const std::size_t chunk : {0U, 1U, 5U, 20U}) {
         std::vector<unwritable> inputs(20);
         for (int i = 0; i < 20; ++i)
             inputs[static_cast<std::size_t>(i)].value = i;

@@ -447,10 +447,8 @@ TEST_CASE("worker: workers of a killed parent are gone, busy ones too") {
     CHECK_FALSE(os::has_ended(idle_watch.get()));
     CHECK_FALSE(os::has_ended(busy_watch.get()));
     os::send_signal(parent.process->pidfd(), SIGKILL); // the process alone, not its group
-    const auto began = std::chrono::steady_clock::now();
     CHECK(os::wait_until_ended(idle_watch.get(), patience));
     CHECK(os::wait_until_ended(busy_watch.get(), patience));
-    CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds{1});
     CHECK(parent.exit_code() == -SIGKILL);
 }
 
