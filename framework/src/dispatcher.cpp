@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
+#include <string_view>
 
 namespace coproc::detail {
 
@@ -27,7 +29,22 @@ constexpr auto steal_patience = 1ms;
 constexpr auto restart_delay = 500ms;
 constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
 
+std::string title(const work& w) {
+    const std::string_view label = w.settings().label_text();
+    return label.empty() ? "coproc: the task" : "coproc: task \"" + std::string{label} + '"';
+}
+
 } // namespace
+
+timeout_error out_of_time(timeout_kind kind, const work& w, std::uint64_t item) {
+    std::string text = title(w);
+    if (w.many()) text += ", item " + std::to_string(item) + ',';
+    text += kind == timeout_kind::queued ? " did not start within its queue_timeout"
+                                         : " was stopped, it ran past its timeout";
+    return {kind, text};
+}
+
+cancelled_error called_off(const work& w) { return cancelled_error{title(w) + " was cancelled"}; }
 
 void effects::clear() noexcept {
     recall.clear();
@@ -584,8 +601,8 @@ void dispatcher::expire(time_point now, effects& out) {
         where.index = w->many() ? index : 0;
         where.label = w->settings_.label_text();
         fail_item(*w, index,
-                  std::make_exception_ptr(
-                      failed<timeout_error>{timeout_error{timeout_kind::queued}, std::move(where)}),
+                  std::make_exception_ptr(failed<timeout_error>{
+                      out_of_time(timeout_kind::queued, *w, index), std::move(where)}),
                   failure_kind::timed_out);
         leave_queue(*w);
         settle_if_done(*w, out);

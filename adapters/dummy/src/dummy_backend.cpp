@@ -118,8 +118,8 @@ void dummy_backend::extend(work& w, std::uint64_t items, bool more_to_come) {
 bool dummy_backend::cancel(work& w) {
     bool cancelled = false;
     decide([&](errands&) {
-        cancelled = dispatcher_.cancel(w, failure(cancelled_error{}, w, 0, {}),
-                                       failure_kind::cancelled, effects_);
+        cancelled = dispatcher_.cancel(w, failure(called_off(w), w, 0, {}), failure_kind::cancelled,
+                                       effects_);
     });
     return cancelled;
 }
@@ -348,8 +348,8 @@ void dummy_backend::time_out(worker_index index, steady::time_point now, errands
     loss what;
     what.chunk_id = late.id;
     what.item = what.done = item->index;
-    what.error = failure(timeout_error{timeout_error::running}, *late.of, late.first + item->index,
-                         s.thread->name());
+    what.error = failure(out_of_time(timeout_kind::running, *late.of, late.first + item->index),
+                         *late.of, late.first + item->index, s.thread->name());
     what.kind = failure_kind::timed_out;
     what.may_retry = false;
     s.given_up = s.thread;

@@ -572,7 +572,7 @@ bool process_backend::cancel(work& w) {
     failure_info where;
     where.label = w.settings().label_text();
     const auto error =
-        std::make_exception_ptr(failed<cancelled_error>{cancelled_error{}, std::move(where)});
+        std::make_exception_ptr(failed<cancelled_error>{called_off(w), std::move(where)});
     return decide([&](dispatcher& d, effects& out) {
         return d.cancel(w, error, failure_kind::cancelled, out);
     });
@@ -709,8 +709,9 @@ void process_backend::on_timer() {
             what.item = item;
             what.kind = failure_kind::timed_out;
             what.may_retry = false;
-            what.error = std::make_exception_ptr(failed<timeout_error>{
-                timeout_error{timeout_kind::running}, seat->where(*c.of, c.first + item)});
+            what.error = std::make_exception_ptr(
+                failed<timeout_error>{out_of_time(timeout_kind::running, *c.of, c.first + item),
+                                      seat->where(*c.of, c.first + item)});
             overdue.push_back({seat, std::move(what)});
             d.postpone(t->worker,
                        now + 10ms); // stopped below; asked about again should it survive that

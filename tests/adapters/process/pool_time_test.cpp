@@ -224,6 +224,29 @@ TEST_CASE("a wait in the queue that is too long is told apart from a run that is
     CHECK(ends(held.pool));
 }
 
+TEST_CASE("a task that is not let finish is named") {
+    const auto backend = each_backend();
+    CAPTURE(backend);
+    coproc::pool pool{on(backend, 1)};
+    const auto b = board::make();
+    auto slow =
+        pool.with({.timeout = 20ms, .label = "slow"}).apply_async(&never_end, b, std::size_t{0});
+    CHECK_THAT(text_of(failure_of(slow)), ContainsSubstring("task \"slow\" was stopped"));
+    auto map = pool.with({.timeout = 20ms, .label = "slow map"})
+                   .map_async(coproc::bind_front(&never_end, b), std::vector<std::size_t>{1});
+    CHECK_THAT(text_of(failure_of(map)),
+               ContainsSubstring("task \"slow map\", item 0, was stopped"));
+    auto running = pool.apply_async(&never_end, b, std::size_t{2});
+    auto late = pool.with({.queue_timeout = 20ms, .label = "late"})
+                    .apply_async(&never_end, b, std::size_t{3});
+    CHECK_THAT(text_of(failure_of(late)), ContainsSubstring("task \"late\" did not start"));
+    auto unwanted = pool.with({.label = "unwanted"}).apply_async(&never_end, b, std::size_t{4});
+    CHECK(unwanted.cancel());
+    CHECK_THAT(text_of(failure_of(unwanted)), ContainsSubstring("task \"unwanted\" was cancelled"));
+    CHECK(running.cancel());
+    CHECK_THAT(text_of(failure_of(running)), ContainsSubstring("the task was cancelled"));
+}
+
 TEST_CASE("a get with a timeout gives up in time, and the handle stays usable") {
     const auto backend = each_backend();
     CAPTURE(backend);

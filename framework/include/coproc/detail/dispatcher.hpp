@@ -8,6 +8,7 @@
 
 #include <coproc/detail/work.hpp>
 #include <coproc/detail/work_queue.hpp>
+#include <coproc/error.hpp>
 #include <coproc/pool_stats.hpp>
 
 #include <cstdint>
@@ -77,6 +78,10 @@ struct loss {
     failure_kind kind = failure_kind::failed;
     bool may_retry = true; ///< false for a timeout: more of the same would not help
 };
+
+/// The errors of tasks that are not let finish: their texts name the task, and a map's item.
+timeout_error out_of_time(timeout_kind kind, const work& w, std::uint64_t item);
+cancelled_error called_off(const work& w);
 
 class dispatcher {
 public:
