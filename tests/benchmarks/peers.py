@@ -11,11 +11,14 @@ import argparse
 import concurrent.futures
 import json
 import multiprocessing
+import multiprocessing.managers
 import os
+import queue
 import signal
 import statistics
 import subprocess
 import sys
+import threading
 import time
 
 WORKERS = 2
@@ -131,6 +134,112 @@ def multiprocessing_pool(quick, wants, put, remark):
             put("pool.kill_to_error", took * 1e3, "ms")
 
 
+# --- what passes between processes ------------------------------------------------------------------------------------
+
+
+def fill(elements, count, size):
+    element = b"x" * size if size else 1
+    for _ in range(count):
+        elements.put(element)
+
+
+def answer(end, count):
+    for _ in range(count):
+        end.send(end.recv() + 1)
+
+
+def lock_often(lock, count):
+    for _ in range(count):
+        with lock:
+            pass
+
+
+class Counter:
+    def __init__(self):
+        self.sum = 0
+
+    def add(self, n):
+        self.sum += n
+        return self.sum
+
+
+class CounterManager(multiprocessing.managers.BaseManager):
+    pass
+
+
+CounterManager.register("Counter", Counter)
+
+
+def beside(context, target, *arguments):
+    process = context.Process(target=target, args=arguments)
+    process.start()
+    return process
+
+
+def passing(quick, wants, put):
+    context = multiprocessing.get_context("fork")
+    share = 10 if quick else 1
+
+    def queue_seconds(elements, make, count, size):
+        def once():
+            other = make(fill, elements, count, size)
+            for _ in range(count):
+                elements.get()
+            other.join()
+
+        return repeated(1 if quick else 3, once) / count
+
+    def as_process(*arguments):
+        return beside(context, *arguments)
+
+    def as_thread(target, *arguments):
+        thread = threading.Thread(target=target, args=arguments)
+        thread.start()
+        return thread
+
+    if wants("mp.queue_put_get"):
+        put("mp.queue_put_get", queue_seconds(context.Queue(), as_process, 50_000 // share, 0) * 1e9, "ns")
+    if wants("mp.thread_queue_put_get"):
+        put("mp.thread_queue_put_get", queue_seconds(queue.Queue(), as_thread, 50_000 // share, 0) * 1e9, "ns")
+    if wants("mp.queue_1mb"):
+        seconds = queue_seconds(context.Queue(4), as_process, 200 // share, 1 << 20)
+        put("mp.queue_1mb", (1 << 20) / seconds / 1e9, "GB/s")
+    if wants("mp.pipe_ping_pong"):
+        rounds = 10_000 // share
+        here, there = context.Pipe()
+
+        def ping_pong():
+            other = beside(context, answer, there, rounds)
+            for i in range(rounds):
+                here.send(i)
+                here.recv()
+            other.join()
+
+        put("mp.pipe_ping_pong", repeated(1 if quick else 3, ping_pong) / rounds * 1e9, "ns")
+    if wants("mp.lock_uncontended"):
+        rounds = 200_000 // share
+        lock = context.Lock()
+        put("mp.lock_uncontended", repeated(1 if quick else 3, lambda: lock_often(lock, rounds)) / rounds * 1e9, "ns")
+    if wants("mp.lock_contended"):
+        rounds = 50_000 // share
+        lock = context.Lock()
+
+        def two():
+            others = [beside(context, lock_often, lock, rounds) for _ in range(2)]
+            for other in others:
+                other.join()
+
+        put("mp.lock_contended", repeated(1 if quick else 3, two) / (2 * rounds) * 1e9, "ns")
+    if wants("mp.manager_call"):
+        with CounterManager(ctx=context) as manager:
+            counter = manager.Counter()
+            put("mp.manager_call", round_trip(lambda i: counter.add(1), 5_000 // share) * 1e9, "ns")
+    if wants("mp.manager_dict_set"):
+        with context.Manager() as manager:
+            shared = manager.dict()
+            put("mp.manager_dict_set", round_trip(lambda i: shared.__setitem__(i % 100, i), 5_000 // share) * 1e9, "ns")
+
+
 # --- concurrent.futures and those with its interface --------------------------------------------------------------------
 
 
@@ -196,6 +305,7 @@ def main():
         figures[name] = [value, unit]
 
     multiprocessing_pool(arguments.quick, wants, put, remarks.append)
+    passing(arguments.quick, wants, put)
     executor(
         "futures",
         lambda: concurrent.futures.ProcessPoolExecutor(WORKERS, multiprocessing.get_context("fork")),
