@@ -46,17 +46,19 @@ public:
 
     [[nodiscard]] std::uint64_t ns() const noexcept { return many_cpus() ? ns_ : 0; }
     void paid() noexcept { ns_ = most_ns; }
-    void was_in_vain() noexcept { ns_ /= 2; }
-    /// It slept for so long until there was something. Waking up takes the better part of a tenth
-    /// of a millisecond on a busy machine, on either side.
+    void was_in_vain() noexcept { ns_ /= 4; }
+    /// It slept for so long until there was something. Where waking up takes its time, on the other
+    /// side as well, this does not tell whether looking longer would have paid: that is tried now
+    /// and then. On a machine that has better things to do it does not, and costs the turn.
     void slept(std::uint64_t ns) noexcept {
-        if (ns < 4 * most_ns) ns_ = most_ns;
+        if (ns < most_ns / 4 || (ns < 4 * most_ns && ++short_sleeps_ % 16 == 0)) ns_ = most_ns;
     }
 
 private:
     static bool many_cpus() noexcept;
 
     std::uint64_t ns_ = most_ns;
+    unsigned short_sleeps_ = 0;
 };
 
 } // namespace coproc::detail
