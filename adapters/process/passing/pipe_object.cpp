@@ -110,8 +110,8 @@ outgoing_message::outgoing_message(const element_source& message, lifetime how_l
         descriptors_.front() = large_.get();
         encode_into(os::mapping{large_.get(), 0, size_}.data());
     } else if (size_ > small_size) {
-        medium_.resize(size_);
-        encode_into(medium_.data());
+        medium_ = std::make_unique_for_overwrite<std::byte[]>(size_);
+        encode_into(medium_.get());
     } else {
         encode_into(small_.data());
     }
@@ -125,15 +125,13 @@ outgoing_message::outgoing_message(const element_source& message, lifetime how_l
 
 struct pipe_object::incoming {
     std::array<std::byte, outgoing_message::small_size> small;
-    std::vector<std::byte> medium = {};
+    std::unique_ptr<std::byte[]> medium = {};
+    std::size_t room = outgoing_message::small_size;
     std::size_t size = 0;
     bool is_large = false;
     std::vector<os::unique_fd> descriptors = {};
 
-    std::byte* memory() noexcept { return medium.empty() ? small.data() : medium.data(); }
-    [[nodiscard]] std::size_t room() const noexcept {
-        return std::max(small.size(), medium.size());
-    }
+    std::byte* memory() noexcept { return medium ? medium.get() : small.data(); }
 };
 
 // --- an end --------------------------------------------------------------------------------------
@@ -292,8 +290,7 @@ bool pipe_object::append(way& w, pipe_end& from, outgoing_message& message) {
     copy_in(w, tail, &word, sizeof word);
     at += sizeof word;
     if (!is_large) {
-        copy_in(w, at, message.medium_.empty() ? message.small_.data() : message.medium_.data(),
-                message.size_);
+        copy_in(w, at, message.bytes(), message.size_);
         w.tail.store(round_up(at + message.size_), std::memory_order_release);
     } else {
         shared::transaction change{base()};
@@ -339,7 +336,10 @@ bool pipe_object::try_recv(pipe_end& at, const element_sink& sink) {
             const guard held{*this};
             if (take(w, at, message)) break;
         }
-        if (message.size > message.room()) message.medium.resize(message.size);
+        if (message.size > message.room) {
+            message.medium = std::make_unique_for_overwrite<std::byte[]>(message.size);
+            message.room = message.size;
+        }
     }
     wake(w.room, 1);
 
@@ -368,9 +368,7 @@ bool pipe_object::put_back(pipe_end& at, const outgoing_message& message) {
         if (used > head || w.tail.load(std::memory_order_relaxed) - head + used > ring_size)
             return false;
         copy_in(w, head - used, &word, sizeof word);
-        copy_in(w, head - used + sizeof word,
-                message.medium_.empty() ? message.small_.data() : message.medium_.data(),
-                message.size_);
+        copy_in(w, head - used + sizeof word, message.bytes(), message.size_);
         w.head.store(head - used, std::memory_order_release);
     }
     wake(w.messages, 1);
@@ -395,7 +393,7 @@ bool pipe_object::take(way& w, pipe_end& at, incoming& into) {
     }
     if (!into.is_large) {
         if (size > inline_size || round_up(used + size) > there) damaged();
-        if (size > into.room()) {
+        if (size > into.room) {
             into.size = size;
             return false;
         }

@@ -67,9 +67,13 @@ private:
     friend class pipe_object;
     static constexpr std::size_t small_size = 1024;
 
+    [[nodiscard]] const std::byte* bytes() const noexcept {
+        return medium_ ? medium_.get() : small_.data();
+    }
+
     std::size_t size_;
     std::array<std::byte, small_size> small_; // if it fits
-    std::vector<std::byte> medium_;
+    std::unique_ptr<std::byte[]> medium_;
     os::unique_fd large_;
     std::vector<int> descriptors_;          // of handles, and first that of a large one
     std::vector<os::unique_fd> duplicates_; // their owners, if the message lives longer
@@ -122,7 +126,7 @@ private:
     // How much may lie unread before a sender waits; it may be exceeded by one message, so the ring
     // has room for one more that is not large, and for some that are put back.
     static constexpr std::uint64_t most_unread = 1 << 20;
-    static constexpr std::uint64_t inline_size = 32 << 10;
+    static constexpr std::uint64_t inline_size = 128 << 10;
     static constexpr std::uint64_t ring_size = most_unread + 4 * inline_size;
 
     /// From one end to the other.

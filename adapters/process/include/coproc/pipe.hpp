@@ -82,8 +82,9 @@ public:
             std::forward<Token>(token));
     }
     /// recv() without blocking a thread. *Completion signature*: `void(std::exception_ptr, Recv)`,
-    /// on the handler's associated executor, for default-constructible Recv. *Cancellation*: of any
-    /// type, while it waits: it completes with cancelled_error, and has taken no message.
+    /// on the handler's associated executor, for default-constructible Recv. *Cancellation*: any
+    /// type ends the wait with cancelled_error; no message is lost by it (one that had been taken
+    /// just then is put back, unless it contains handles or is larger than 128 KiB).
     /// *Exceptions*: as recv().
     template <asio::completion_token_for<void(std::exception_ptr, Recv)> Token = asio::deferred_t>
     auto async_recv(Token&& token = Token()) const {

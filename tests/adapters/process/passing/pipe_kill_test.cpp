@@ -38,7 +38,7 @@ struct ledger {
 std::string ballast(std::uint32_t number, std::mt19937& sizes) {
     std::size_t size = sizes() % 64;
     if (sizes() % 16 == 0) size = 1000 + sizes() % 20'000;
-    if (sizes() % 64 == 0) size = 40'000 + sizes() % 100'000;
+    if (sizes() % 64 == 0) size = 80'000 + sizes() % 150'000;
     return std::string(size, static_cast<char>('a' + number % 26));
 }
 

@@ -321,7 +321,7 @@ TEST_CASE("many pipes leave nothing behind") {
     const auto before = open_descriptors();
     for (int i = 0; i != 500; ++i) {
         auto [a, b] = coproc::pipe<std::string>();
-        a.send(std::string(i % 3 == 0 ? 100'000 : 10, 'x'));
+        a.send(std::string(i % 3 == 0 ? 200'000 : 10, 'x'));
         CHECK_FALSE(a.poll(coproc::duration{0ns}));
         if (i % 2 == 0) CHECK(b.recv().size() >= 10);
     }
