@@ -26,24 +26,28 @@ int main(int argc, char** argv) {
     const coproc::manager manager;
     if (arguments.wants("process.manager_call")) {
         const auto object = manager.make<counter>();
-        measure::report("process.manager_call", measure::median_of(5, [&] {
-                            return measure::timed([&] {
-                                       for (int i = 0; i < calls; ++i)
-                                           object.call(&counter::add, 1);
-                                   }) /
-                                   calls;
-                        }),
+        measure::report("process.manager_call",
+                        measure::median_of(5,
+                                           [&] {
+                                               return measure::timed([&] {
+                                                          for (int i = 0; i < calls; ++i)
+                                                              object.call(&counter::add, 1);
+                                                      }) /
+                                                      calls;
+                                           }),
                         "ns");
     }
     if (arguments.wants("process.manager_dict_set")) {
         const auto dict = manager.dict<int, int>();
-        measure::report("process.manager_dict_set", measure::median_of(5, [&] {
-                            return measure::timed([&] {
-                                       for (int i = 0; i < calls; ++i)
-                                           dict.set(i % 100, i);
-                                   }) /
-                                   calls;
-                        }),
+        measure::report("process.manager_dict_set",
+                        measure::median_of(5,
+                                           [&] {
+                                               return measure::timed([&] {
+                                                          for (int i = 0; i < calls; ++i)
+                                                              dict.set(i % 100, i);
+                                                      }) /
+                                                      calls;
+                                           }),
                         "ns");
     }
 }

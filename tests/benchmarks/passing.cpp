@@ -77,7 +77,8 @@ void measure_all(const measure::arguments& arguments) {
     pool.apply(+[](int x) { return x; }, 1); // started
     const std::string name = On::name;
     const auto row = [&](const std::string& what, const char* unit, auto&& f) {
-        if (arguments.wants(name + what)) measure::report(name + what, measure::median_of(5, f), unit);
+        if (arguments.wants(name + what))
+            measure::report(name + what, measure::median_of(5, f), unit);
     };
 
     row(".queue_put_get", "ns", [&] {
