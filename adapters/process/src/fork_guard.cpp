@@ -28,6 +28,9 @@ struct guard {
     int worker_reset_count = 0;
 };
 
+/// The mutex is this thread's, also in the child that it forks.
+thread_local bool forks_with_the_mutex = false;
+
 void in_child() noexcept;
 
 /// Never destroyed: threads and static objects may still use it at exit.
@@ -44,7 +47,7 @@ void in_child() noexcept {
     g.generation.fetch_add(1, std::memory_order_relaxed);
     // Another thread may have held the mutex and changed the list at the moment of the fork: begin
     // anew.
-    ::new (&g.mutex) std::mutex;
+    if (!forks_with_the_mutex) ::new (&g.mutex) std::mutex;
     ::new (&g.descriptors) std::vector<int>;
     for (int i = 0; i != g.reset_count; ++i)
         g.resets[i]();
@@ -87,9 +90,11 @@ pid_t fork_without_private(const int* except) {
     guard& g = the_guard();
     std::unique_lock lock{g.mutex};
     const std::vector<int> descriptors = g.descriptors;
+    forks_with_the_mutex = true;
     const pid_t pid = ::fork();
+    forks_with_the_mutex = false;
+    lock.unlock();
     if (pid == 0) {
-        lock.release(); // in_child() made a new mutex
         for (const int fd : descriptors) {
             const int* keep = except;
             while (*keep != -1 && *keep != fd)
@@ -100,7 +105,6 @@ pid_t fork_without_private(const int* except) {
             g.worker_resets[i]();
         return 0;
     }
-    lock.unlock();
     return os::check(pid, "fork a worker");
 }
 

@@ -83,7 +83,8 @@ std::size_t channel_memory() {
     for (const auto& each : descriptors_of())
         if (each.find("coproc-channel") != std::string::npos) {
             struct stat facts{};
-            if (::fstat(std::stoi(each), &facts) == 0)
+            const auto path = "/proc/self/fd/" + std::to_string(std::stoi(each));
+            if (::stat(path.c_str(), &facts) == 0)
                 bytes += static_cast<std::size_t>(facts.st_blocks) * 512;
         }
     return bytes;
