@@ -80,7 +80,9 @@ namespace coproc::dummy {
 
 namespace threads = detail::threads;
 
-manager::manager() : manager{manager_options{}} {}
+manager::manager() : state_{std::make_shared<threads::manager_state>()} {
+    state_->authkey = threads::random_key();
+}
 
 manager::manager(manager_options options) : state_{std::make_shared<threads::manager_state>()} {
     state_->authkey = options.authkey.empty() ? threads::random_key() : std::move(options.authkey);
