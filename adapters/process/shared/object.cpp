@@ -45,20 +45,25 @@ std::uint64_t size_of_object(int memory) {
 // --- spinning ------------------------------------------------------------------------------------
 
 /// How long it is worth looking before sleeping, on this thread; believes what happened last.
+///
+/// Two that wait for each other in turn fall asleep together or stay awake together. Out of sleep
+/// they find only if one looks, now and then, for as long as it takes to wake the other.
 class patience {
 public:
     [[nodiscard]] std::uint64_t budget() noexcept {
         static const bool alone = cpu_count() == 1;
         if (alone) return 0;
-        if (ns_ < least && ++skipped_ % 16 != 0) return 0;
-        return std::max(ns_, least);
+        if (ns_ >= least) return ns_;
+        return ++skipped_ % 16 == 0 ? most : 0;
     }
-    void paid(bool yes) noexcept { ns_ = yes ? std::min(ns_ * 2 + least, most) : ns_ / 2; }
+    void paid(std::uint64_t after) noexcept { ns_ = std::clamp(3 * after, usual, most); }
+    void did_not_pay() noexcept { ns_ /= 2; }
 
 private:
     static constexpr std::uint64_t least = 2'000;
-    static constexpr std::uint64_t most = 50'000;
-    std::uint64_t ns_ = 20'000;
+    static constexpr std::uint64_t usual = 20'000;
+    static constexpr std::uint64_t most = 100'000;
+    std::uint64_t ns_ = usual;
     unsigned skipped_ = 0;
 };
 
@@ -368,10 +373,14 @@ bool object::wait(wait_word& word, unsigned counted_as, deadline until,
     }
 
     if (const auto budget = this_threads_patience.budget(); budget != 0) {
+        const std::uint64_t began = os::monotonic_ns();
         const bool changed = os::spin_for(
             budget, [&] { return word.sequence.load(std::memory_order_relaxed) != seen; });
         const bool done = changed && attempt();
-        this_threads_patience.paid(done);
+        if (done)
+            this_threads_patience.paid(os::monotonic_ns() - began);
+        else
+            this_threads_patience.did_not_pay();
         if (done) return true;
     }
 
