@@ -31,12 +31,11 @@ backend_registry& registry() {
 /// system is not.
 std::atomic<unsigned> forks{0};
 
-unsigned count_forks() {
-    static const int registered =
-        ::pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
-    static_cast<void>(registered);
-    return forks.load(std::memory_order_relaxed);
-}
+// Before main: the child of a fork could do nothing with a local static that is half made.
+[[maybe_unused]] const int at_fork =
+    ::pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
+
+unsigned count_forks() noexcept { return forks.load(std::memory_order_relaxed); }
 
 } // namespace
 

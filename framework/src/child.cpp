@@ -23,12 +23,11 @@ using namespace std::chrono_literals;
 
 std::atomic<unsigned> forks{0};
 
-unsigned count_forks() noexcept {
-    static const int registered =
-        ::pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
-    static_cast<void>(registered);
-    return forks.load(std::memory_order_relaxed);
-}
+// Before main: the child of a fork could do nothing with a local static that is half made.
+[[maybe_unused]] const int at_fork =
+    ::pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
+
+unsigned count_forks() noexcept { return forks.load(std::memory_order_relaxed); }
 
 struct identity_holder {
     std::mutex mutex;
@@ -40,6 +39,8 @@ identity_holder& holder() {
     static auto* const instance = new identity_holder;
     return *instance;
 }
+
+[[maybe_unused]] const auto& made_early = holder();
 
 /// By family_kind. Leaked, too; a fork's child makes its own.
 std::atomic<child_family*> families[2];

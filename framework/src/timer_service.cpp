@@ -15,15 +15,15 @@ namespace {
 // Leaked, and forgotten by a forked child: its mutex may have been held at the time of the fork.
 std::atomic<timer_service*> the_service{nullptr};
 
-void forget_in_child() { the_service.store(nullptr, std::memory_order_relaxed); }
+// Before main: the child of a fork could do nothing with a local static that is half made.
+[[maybe_unused]] const int at_fork = ::pthread_atfork(
+    nullptr, nullptr, [] { the_service.store(nullptr, std::memory_order_relaxed); });
 
 } // namespace
 
 timer_service& timer_service::instance() {
     auto* service = the_service.load(std::memory_order_acquire);
     if (service != nullptr) return *service;
-    static const int at_fork = pthread_atfork(nullptr, nullptr, forget_in_child);
-    static_cast<void>(at_fork);
     auto* fresh = new timer_service;
     if (the_service.compare_exchange_strong(service, fresh, std::memory_order_acq_rel))
         return *fresh;

@@ -15,10 +15,7 @@ constexpr std::size_t one_piece = 4096; // header and payload are put together u
 
 } // namespace
 
-bool spin_budget::many_cpus() noexcept {
-    static const bool many = os::cpu_count() > 1;
-    return many;
-}
+bool spin_budget::many_cpus() noexcept { return !os::single_cpu(); }
 
 bool frame_sender::send_descriptors(transport& to, entry& next) {
     if (next.descriptors.empty() || next.descriptors_sent) return true;

@@ -79,6 +79,9 @@ listening& all() {
     return *instance;
 }
 
+// Before main: the child of a fork could do nothing with a local static that is half made.
+[[maybe_unused]] const auto& made_early = all();
+
 } // namespace
 
 void check_memory_name(std::string_view name) {

@@ -116,6 +116,9 @@ watch& the_watch() {
     return *instance;
 }
 
+// Before main: the child of a fork could do nothing with a local static that is half made.
+[[maybe_unused]] const auto& made_early = the_watch();
+
 } // namespace
 
 void watch_hangup(const std::shared_ptr<pipe_end>& end) { the_watch().add(end); }

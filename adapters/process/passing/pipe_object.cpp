@@ -80,6 +80,9 @@ ends& the_ends() {
     return *instance;
 }
 
+// Before main: the child of a fork could do nothing with a local static that is half made.
+[[maybe_unused]] const auto& made_early = the_ends();
+
 } // namespace
 
 // --- a message before it is in the pipe ----------------------------------------------------------

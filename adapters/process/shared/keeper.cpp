@@ -130,6 +130,9 @@ keepers& instance() {
     return *the_keepers;
 }
 
+// Before main: the child of a fork could do nothing with a local static that is half made.
+[[maybe_unused]] const auto& made_early = instance();
+
 } // namespace
 
 bool claim_presence(party& p) {

@@ -3,8 +3,8 @@
 
 #include <shared/object.hpp>
 
-#include <coproc/cpu_count.hpp>
 #include <coproc/error.hpp>
+#include <os/limits.hpp>
 #include <os/spin.hpp>
 #include <os/system_call.hpp>
 
@@ -51,8 +51,7 @@ std::uint64_t size_of_object(int memory) {
 class patience {
 public:
     [[nodiscard]] std::uint64_t budget() noexcept {
-        static const bool alone = cpu_count() == 1;
-        if (alone) return 0;
+        if (os::single_cpu()) return 0;
         if (ns_ >= least) return ns_;
         return ++skipped_ % 16 == 0 ? most : 0;
     }
@@ -112,6 +111,9 @@ registry& the_registry() {
     static_cast<void>(hooked);
     return *instance;
 }
+
+// Before main: the child of a fork could do nothing with a local static that is half made.
+[[maybe_unused]] const auto& made_early = the_registry();
 
 } // namespace
 

@@ -42,6 +42,9 @@ watches& all() {
     return *instance;
 }
 
+// Before main: the child of a fork could do nothing with a local static that is half made.
+[[maybe_unused]] const auto& made_early = all();
+
 bool same(const std::weak_ptr<object>& a, const std::weak_ptr<object>& b) noexcept {
     return !a.owner_before(b) && !b.owner_before(a);
 }

@@ -8,6 +8,7 @@
 #include <src/fork_guard.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <climits>
 #include <deque>
@@ -77,9 +78,18 @@ service& the_service() {
     return *instance;
 }
 
+// Before main: the child of a fork could do nothing with a local static that is half made.
+[[maybe_unused]] const auto& made_early = the_service();
+
 /// How many words one thread can sleep on.
 std::size_t capacity() noexcept {
-    static const std::size_t words = os::can_wait_for_many() ? os::most_futexes - 1 : 1;
+    // Not a local static: see os::single_cpu.
+    static std::atomic<std::size_t> cached{0};
+    std::size_t words = cached.load(std::memory_order_relaxed);
+    if (words == 0) {
+        words = os::can_wait_for_many() ? os::most_futexes - 1 : 1;
+        cached.store(words, std::memory_order_relaxed);
+    }
     return words;
 }
 

@@ -40,6 +40,9 @@ the_server& server_of_program() {
     return *instance;
 }
 
+// Before main: the child of a fork could do nothing with a local static that is half made.
+[[maybe_unused]] const auto& made_early = server_of_program();
+
 } // namespace
 
 std::shared_ptr<forkserver> forkserver::get(unsigned omp_threads) {

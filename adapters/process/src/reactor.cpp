@@ -93,6 +93,9 @@ services& all() {
     return *instance;
 }
 
+// Before main: the child of a fork could do nothing with a local static that is half made.
+[[maybe_unused]] const auto& made_early = all();
+
 } // namespace
 
 boost::asio::io_context& reactor() { return all().reactor.get("coproc-reactor").context; }
