@@ -19,6 +19,8 @@ using namespace std::chrono_literals;
 // A chunk should take about this long: a hand-over costs a few microseconds, a tail of this length
 // is not noticed.
 constexpr double chunk_target_ns = 1e6;
+// Below this, handing over costs more than it shares out.
+constexpr double shortest_chunk_ns = 2e4;
 // What may wait at a busy worker: one chunk of any known short duration, more only while together
 // they are tiny.
 constexpr double prefetch_limit_ns = 2.5e6;
@@ -384,7 +386,13 @@ std::size_t dispatcher::chunk_size(const work& w) const noexcept {
     // the same way.
     const double by_share =
         std::ceil(static_cast<double>(waiting) / (2.0 * static_cast<double>(limits_.workers)));
-    return static_cast<std::size_t>(std::clamp(std::min(by_time, by_share), 1.0, 1e6));
+    // Where that is less than is worth a hand-over, by halves only: what comes last may be longer
+    // than anything so far, and is still to be had by all.
+    const double even_share =
+        std::ceil(static_cast<double>(waiting) / static_cast<double>(limits_.workers));
+    const double least = std::min(shortest_chunk_ns / static_cast<double>(w.item_ns_), even_share);
+    const double best = std::min(by_time, std::max(by_share, least));
+    return static_cast<std::size_t>(std::clamp(best, 1.0, 1e6));
 }
 
 float dispatcher::expected(const work& w, std::uint32_t count) const noexcept {
@@ -395,8 +403,15 @@ void dispatcher::measure(work& w, std::uint32_t items, std::chrono::nanoseconds 
     const float ns = std::max(1.0F, static_cast<float>(took.count()) / static_cast<float>(items));
     float& average = w.many() ? w.item_ns_ : call_ns_;
     // Longer than thought is believed at once: the next chunk must not be far too long. Shorter,
-    // little by little.
-    average = average <= 0 || ns > 4 * average ? ns : average + 0.25F * (ns - average);
+    // little by little, or as much as there are more items than have been measured so far: what
+    // surrounds the first one costs more than many a thousand small ones.
+    float trust = 0.25F;
+    if (w.many()) {
+        const auto n = static_cast<float>(items);
+        const auto before = static_cast<float>(w.done_);
+        trust = std::max(trust, n / (n + before));
+    }
+    average = average <= 0 || ns > 4 * average ? ns : average + trust * (ns - average);
 }
 
 chunk dispatcher::take(work& w, std::size_t at_most) {

@@ -169,6 +169,41 @@ TEST_CASE("a chunk that takes longer than thought makes the next one smaller at 
     CHECK(o.only().count == 1);
 }
 
+TEST_CASE("many short items are believed at once after a first one that took longer") {
+    office o{1};
+    o.submit(fake_map(1'000'000));
+    o.done(0, o.only(), 2us);
+    const auto some = o.only();
+    CHECK(some.count == 500);
+    o.done(0, some, 10ns * 500);
+    CHECK(o.only().count > 50'000);
+}
+
+TEST_CASE("a chunk is not shorter than what is worth handing over") {
+    office o{4};
+    const auto m = fake_map(1'000);
+    o.submit(m);
+    auto running = o.handed_out();
+    REQUIRE(running.size() == 4);
+    o.done(running[0], 100ns);
+    CHECK(o.only().count == 200); // an even share would be 125
+    o.done(running[1], 1ms);
+    CHECK(o.only().count == 1);
+}
+
+TEST_CASE("the last few items are for all workers, however short they seem") {
+    office o{4};
+    const auto m = fake_map(20);
+    o.submit(m);
+    auto running = o.handed_out();
+    REQUIRE(running.size() == 4);
+    for (const std::uint32_t count : {4U, 3U, 3U, 2U}) {
+        o.done(running.front(), 10ns * running.front().what.count);
+        running.erase(running.begin());
+        CHECK(o.only().count == count);
+    }
+}
+
 TEST_CASE("a given chunk size is kept") {
     office o{1};
     const auto m = fake_map(10, {.chunk_size = 4});

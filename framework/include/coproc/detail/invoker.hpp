@@ -39,9 +39,9 @@ public:
             begin_item(index);
     }
 
-    /// Space for a reply of exactly `size` bytes and `descriptors` descriptors; call once, then
-    /// write all of it. The reply is sent when the invoker returns. An invoker that throws instead
-    /// has failed as a whole.
+    /// Space for a reply of exactly `size` bytes and `descriptors` descriptors; then write all
+    /// of it. Called again, it starts anew. The reply is sent when the invoker returns. An invoker
+    /// that throws instead has failed as a whole.
     virtual writer& reply(std::size_t size, std::size_t descriptors) = 0;
 
     /// Keeps what owns the reply's descriptors until this context ends, which is after the reply

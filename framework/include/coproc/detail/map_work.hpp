@@ -5,11 +5,15 @@
 // A map: all inputs are here, results arrive in place and in any order.
 
 #include <coproc/detail/call_work.hpp>
+#include <coproc/detail/map_items.hpp>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <memory>
-#include <optional>
+#include <new>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -26,94 +30,6 @@ struct map_value<void> {
 };
 template <class R>
 using map_value_t = typename map_value<R>::type;
-
-/// An input that can be let go before the others. Trivial ones need no letting go and stay
-/// contiguous.
-template <class T, bool Trivial = std::is_trivially_copyable_v<T>>
-class input_array {
-public:
-    void reserve(std::size_t n) { items_.reserve(n); }
-    template <class U>
-    void push_back(U&& item) {
-        items_.emplace_back(std::forward<U>(item));
-    }
-    [[nodiscard]] std::size_t size() const noexcept { return items_.size(); }
-    T& operator[](std::size_t i) noexcept { return *items_[i]; }
-    const T& operator[](std::size_t i) const noexcept { return *items_[i]; }
-    T take(std::size_t i) {
-        T item = std::move(*items_[i]);
-        items_[i].reset();
-        return item;
-    }
-    void release(std::size_t first, std::size_t count) noexcept {
-        for (std::size_t i = first; i < first + count; ++i)
-            items_[i].reset();
-    }
-
-private:
-    std::vector<std::optional<T>> items_;
-};
-
-template <class T>
-class input_array<T, true> {
-    struct slot {
-        T value;
-    };
-
-public:
-    void reserve(std::size_t n) { items_.reserve(n); }
-    template <class U>
-    void push_back(U&& item) {
-        items_.push_back(slot{T(std::forward<U>(item))});
-    }
-    [[nodiscard]] std::size_t size() const noexcept { return items_.size(); }
-    T& operator[](std::size_t i) noexcept { return items_[i].value; }
-    const T& operator[](std::size_t i) const noexcept { return items_[i].value; }
-    T take(std::size_t i) { return items_[i].value; }
-    void release(std::size_t /*first*/, std::size_t /*count*/) noexcept {}
-
-private:
-    std::vector<slot> items_; // vector<bool> would not have elements
-};
-
-/// Results by index, written from several threads.
-template <class R>
-class result_array {
-public:
-    /// Whether the results lie side by side.
-    static constexpr bool direct = std::is_default_constructible_v<R> && !std::is_same_v<R, bool>;
-
-    explicit result_array(std::size_t n) : values_(n) {}
-    template <class V>
-    void set(std::size_t i, V&& value) {
-        values_[i] = std::forward<V>(value);
-    }
-    R* room(std::size_t i) noexcept
-        requires(direct)
-    {
-        return values_.data() + i;
-    }
-    std::vector<R> finish() {
-        if constexpr (direct) {
-            return std::move(values_);
-        } else {
-            std::vector<R> out;
-            out.reserve(values_.size());
-            for (auto& v : values_)
-                out.push_back(std::move(*v));
-            return out;
-        }
-    }
-
-private:
-    std::vector<std::conditional_t<direct, R, std::optional<R>>> values_;
-};
-template <>
-class result_array<void> {
-public:
-    static constexpr bool direct = false;
-    explicit result_array(std::size_t /*n*/) {}
-};
 
 /// `Star`: items are tuples that are unpacked into arguments.
 template <class R, bool Remote, bool Star, class F, class Item>
@@ -159,6 +75,25 @@ chunk_outcome accept_chunk(const chunk& c, reader& r, const failure_info& where,
     }
 }
 
+inline constexpr std::size_t largest_borrowed = 4096;
+
+/// What is copied byte by byte whenever it is read. `Remote`: also into a message.
+template <bool Remote, class Item>
+consteval bool find_borrowable() {
+    if constexpr (!std::is_trivially_copyable_v<Item> || sizeof(Item) > largest_borrowed)
+        return false;
+    else if constexpr (Remote)
+        return is_bits<Item>;
+    else
+        return true;
+}
+template <bool Remote, class Item>
+inline constexpr bool can_borrow = find_borrowable<Remote, Item>();
+
+struct end_of_loan {
+    void operator()(loan* l) const noexcept { l->end(); }
+};
+
 template <bool Remote, bool Star, class F, class R, class Item>
 class map_work final : public pool_result<map_value_t<R>> {
 public:
@@ -169,20 +104,17 @@ public:
           inputs_{std::move(inputs)},
           results_{inputs_.size()} {}
 
+    /// Whether the inputs can stay with a caller that waits: `inputs` are lent then, and call_in()
+    /// is called before he goes on.
+    static constexpr bool may_borrow = can_borrow<Remote, Item>;
+    void call_in() noexcept { loan_.call_in(); }
+
     chunk_outcome run(const chunk& c, item_observer& observer) noexcept override {
-        for (std::uint32_t i = 0; i < c.count; ++i) {
-            const auto at = c.first + i;
-            if (!observer.begin_item(i)) return {i, {}};
-            try {
-                if constexpr (std::is_void_v<R>)
-                    call_item<R, Remote, Star>(f_, inputs_.take(at));
-                else
-                    results_.set(at, call_item<R, Remote, Star>(f_, inputs_.take(at)));
-            } catch (...) {
-                return {i, local_failure(std::current_exception(), here(*this, at))};
-            }
-        }
-        return {c.count, {}};
+        results_.make_room(c.first + c.count);
+        if constexpr (may_borrow)
+            if (inputs_.lent()) return run_borrowed(c, observer);
+        return run_items(c, 0, c.count, observer,
+                         [this](std::uint64_t at) { return inputs_.take(at); });
     }
 
     [[nodiscard]] invoker remote() const noexcept override {
@@ -195,7 +127,7 @@ public:
         if constexpr (!Remote)
             return;
         else if constexpr (side_by_side)
-            size_chunk(s, f_, std::addressof(inputs_[c.first]), c.count);
+            size_chunk(s, f_, inputs_.from(c.first), c.count); // looks at none that may be lent
         else
             size_chunk(s, f_, c.count,
                        [&](std::uint32_t i) -> const Item& { return inputs_[c.first + i]; });
@@ -204,7 +136,7 @@ public:
         if constexpr (!Remote)
             return;
         else if constexpr (side_by_side)
-            encode_chunk(w, f_, std::addressof(inputs_[c.first]), c.count);
+            encode_side_by_side(c, w);
         else
             encode_chunk(w, f_, c.count,
                          [&](std::uint32_t i) -> const Item& { return inputs_[c.first + i]; });
@@ -242,7 +174,57 @@ public:
 private:
     static constexpr bool side_by_side = std::is_trivially_copyable_v<Item>; // in input_array
 
+    template <class Take>
+    chunk_outcome run_items(const chunk& c, std::uint32_t begin, std::uint32_t end,
+                            item_observer& observer, const Take& take) noexcept {
+        for (std::uint32_t i = begin; i < end; ++i) {
+            const auto at = c.first + i;
+            if (!observer.begin_item(i)) return {i, {}};
+            try {
+                if constexpr (std::is_void_v<R>)
+                    call_item<R, Remote, Star>(f_, take(at));
+                else
+                    results_.set(at, call_item<R, Remote, Star>(f_, take(at)));
+            } catch (...) {
+                return {i, local_failure(std::current_exception(), here(*this, at))};
+            }
+        }
+        return {end, {}};
+    }
+
+    /// Copies some at a time: a thread that is given up must not look at what its caller lent.
+    chunk_outcome run_borrowed(const chunk& c, item_observer& observer) noexcept {
+        constexpr std::uint32_t some = largest_borrowed / sizeof(Item);
+        alignas(Item) std::byte copies[some * sizeof(Item)];
+        for (std::uint32_t begin = 0; begin < c.count; begin += some) {
+            const std::uint32_t end = begin + std::min(some, c.count - begin);
+            if (!loan_.begin()) return {begin, {}};
+            std::memcpy(copies, inputs_.from(c.first + begin), (end - begin) * sizeof(Item));
+            loan_.end();
+            const auto* const items = std::launder(reinterpret_cast<const Item*>(copies));
+            auto outcome = run_items(c, begin, end, observer, [&](std::uint64_t at) -> Item {
+                return items[at - c.first - begin];
+            });
+            if (outcome.ok != end) return outcome;
+        }
+        return {c.count, {}};
+    }
+
+    void encode_side_by_side(const chunk& c, writer& w) const {
+        if constexpr (may_borrow) {
+            if (inputs_.lent()) {
+                // Over: the map is, too, and nobody wants this chunk any more.
+                if (!loan_.begin()) throw cancelled_error{"coproc: the map is over"};
+                const std::unique_ptr<loan, end_of_loan> reading{&loan_};
+                encode_chunk(w, f_, inputs_.from(c.first), c.count);
+                return;
+            }
+        }
+        encode_chunk(w, f_, inputs_.from(c.first), c.count);
+    }
+
     chunk_outcome take_reply(const chunk& c, reader& r, const failure_info& where) noexcept {
+        results_.make_room(c.first + c.count);
         if constexpr (result_array<R>::direct) {
             if constexpr (is_bits<R>) {
                 try {
@@ -263,6 +245,7 @@ private:
     [[no_unique_address]] F f_;
     input_array<Item> inputs_;
     result_array<R> results_;
+    mutable loan loan_;
     std::uint64_t failed_at_ = std::numeric_limits<std::uint64_t>::max();
 };
 

@@ -14,6 +14,7 @@
 
 #include <initializer_list>
 #include <memory>
+#include <ranges>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -73,7 +74,10 @@ public:
     /// map_async and get: returns std::vector<R>, or nothing.
     template <class F, input_sequence Range>
     auto map(F&& f, Range&& range) const {
-        return map_async(std::forward<F>(f), std::forward<Range>(range)).get();
+        if constexpr (borrows<F, Range>())
+            return map_in_place(std::forward<F>(f), range);
+        else
+            return map_async(std::forward<F>(f), std::forward<Range>(range)).get();
     }
     /// The same for a braced list.
     template <class F, class T>
@@ -211,6 +215,36 @@ private:
         using work_type = map_work<Policy::remote, Star, std::decay_t<F>, R, Item>;
         return submit<map_value_t<R>>(
             new work_type{target(), settings(), std::forward<F>(f), std::move(inputs)});
+    }
+
+    /// Whether a map that waits can leave the items where they are.
+    template <class F, class Range>
+    static consteval bool borrows() {
+        using item = item_of<F, Range>;
+        if constexpr (std::ranges::contiguous_range<Range> && std::ranges::sized_range<Range>) {
+            using reference = std::ranges::range_reference_t<Range>;
+            if constexpr (std::is_same_v<reference, item&> ||
+                          std::is_same_v<reference, const item&>)
+                return can_borrow<Policy::remote, item> &&
+                       Policy::template accepts<std::decay_t<F>, item>;
+        }
+        return false;
+    }
+
+    template <class F, class Range>
+    auto map_in_place(F&& f, Range& range) const {
+        using item = item_of<F, Range>;
+        using R = typename Policy::template result<std::decay_t<F>, item>;
+        using work_type = map_work<Policy::remote, false, std::decay_t<F>, R, item>;
+        auto* const fresh =
+            new work_type{target(), settings(), std::forward<F>(f),
+                          input_array<item>{std::ranges::data(range), std::ranges::size(range)}};
+        const state_ptr<map_value_t<R>> alive{fresh};
+        struct borrower {
+            work_type& work;
+            ~borrower() { work.call_in(); }
+        } const returns_them{*fresh};
+        return submit<map_value_t<R>>(fresh).get();
     }
 
     template <bool Ordered, class F, class Range>
