@@ -425,7 +425,7 @@ void start_three(const std::string& directory) {
                                                        },
                                                        directory + "/third"};
     leaked->start();
-    static const auto* keep = leaked;
+    [[gnu::used]] static const auto* keep = leaked;
     static_cast<void>(keep);
 }
 

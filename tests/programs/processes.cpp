@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
+#include <vector>
 
 namespace {
 
@@ -35,7 +36,8 @@ void start(bool daemon, void (*what)()) {
     coproc::process p{{.daemon = daemon}, what};
     p.start();
     // Neither waited for nor forgotten: the end of the program decides.
-    static_cast<void>(new coproc::process{std::move(p)});
+    static auto& kept = *new std::vector<coproc::process>;
+    kept.push_back(std::move(p));
 }
 
 void stay_with_children() {

@@ -14,6 +14,7 @@
 #include <thread>
 #include <unistd.h>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace coproc::detail::shared {
@@ -111,6 +112,7 @@ private:
 struct keepers {
     std::mutex mutex;
     std::vector<keeper*> all;
+    keepers* former = nullptr; // the parent's, in the child of a fork
 };
 
 keepers* the_keepers = nullptr;
@@ -118,7 +120,10 @@ keepers* the_keepers = nullptr;
 // A fork waits until nobody is in the middle of a change; its child has none of these threads.
 void before_fork() noexcept { the_keepers->mutex.lock(); }
 void after_fork_in_parent() noexcept { the_keepers->mutex.unlock(); }
-void after_fork_in_child() noexcept { the_keepers = new keepers; }
+void after_fork_in_child() noexcept {
+    auto* const own = new keepers;
+    own->former = std::exchange(the_keepers, own);
+}
 
 keepers& instance() {
     static const bool made = [] {

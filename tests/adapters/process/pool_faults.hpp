@@ -6,6 +6,7 @@
 // programs to start, and looks at what the system has of a process.
 
 #include "pools.hpp"
+#include "support/sanitized.hpp"
 
 #include <coproc/coproc.hpp>
 #include <src/worker_process.hpp>
@@ -27,21 +28,7 @@
 #include <unistd.h>
 #include <vector>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define COPROC_TEST_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define COPROC_TEST_SANITIZED 1
-#endif
-#endif
-
 namespace coproc_test {
-
-#ifdef COPROC_TEST_SANITIZED
-inline constexpr bool sanitized = true;
-#else
-inline constexpr bool sanitized = false;
-#endif
 
 /// Counters in memory that the test and all its tasks share, wherever they run; nothing of it
 /// outlives the test.

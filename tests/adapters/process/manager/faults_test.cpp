@@ -8,6 +8,7 @@
 #include <coproc/manager.hpp>
 #include <os/unique_fd.hpp>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <manager/address.hpp>
@@ -45,7 +46,7 @@ void send_bytes(const detail::os::unique_fd& to, const std::vector<std::byte>& b
 std::vector<std::byte> bytes_of(const detail::frame& f) {
     std::vector<std::byte> result(sizeof f.header + f.payload.size());
     std::memcpy(result.data(), &f.header, sizeof f.header);
-    std::memcpy(result.data() + sizeof f.header, f.payload.data(), f.payload.size());
+    std::copy(f.payload.begin(), f.payload.end(), result.begin() + sizeof f.header);
     return result;
 }
 

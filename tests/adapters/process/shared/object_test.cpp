@@ -8,6 +8,7 @@
 
 #include "support/forked.hpp"
 #include "support/pools.hpp"
+#include "support/sanitized.hpp"
 
 #include <coproc/coproc.hpp>
 #include <os/memfd.hpp>
@@ -351,6 +352,8 @@ TEST_CASE("object: the child of a fork is a party of its own") {
 }
 
 TEST_CASE("object: a fork while other threads use objects") {
+    // Their allocators do not see to their locks when a program with threads forks: the child hangs.
+    if (coproc_test::sanitized) return;
     const coproc::mutex mutex;
     const coproc::semaphore semaphore{2};
     std::atomic<bool> stop{false};
