@@ -496,7 +496,9 @@ private:
     void keep_watch() {
         const bool waiting =
             watch_ != nullptr && watch_->on_socket && (!watch_->bell || watch_->on_bell);
-        if (waiting && out_.empty() && !link_->arm(true, false)) return;
+        // Whoever drove stopped at its own reply: more may have been read with it, of which the
+        // reactor will not hear.
+        if (waiting && out_.empty() && !parser_.midway() && !link_->arm(true, false)) return;
         asio::post(reactor(), [self = weak_from_this()] {
             if (const auto alive = self.lock()) alive->watch();
         });

@@ -136,6 +136,11 @@ public:
         const std::scoped_lock lock{mutex_};
         return pending();
     }
+    /// What the socket gave already is not waited for there.
+    [[nodiscard]] bool arm(bool for_bytes, bool) override {
+        const std::scoped_lock lock{mutex_};
+        return for_bytes && (::SSL_pending(ssl_) != 0 || ::BIO_ctrl_pending(in_) != 0);
+    }
     [[nodiscard]] bool secured() const noexcept override {
         const std::scoped_lock lock{mutex_};
         return secured_;

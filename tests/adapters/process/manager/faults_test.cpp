@@ -243,6 +243,23 @@ TEST_CASE("a client that takes no answers is the only one that waits") {
     CHECK(rss_kb < 150'000);
 }
 
+TEST_CASE("answers of a manager that come together reach all who wait for them") {
+    const bool remote = GENERATE(false, true);
+    const manager m = remote ? manager{listening()} : manager{};
+    const manager c = remote ? manager::connect(m.endpoint(), key) : m;
+    const auto q = c.queue<int>();
+    asio::io_context context;
+    for (int i = 0; i != 2000; ++i) {
+        int got = -1;
+        q.async_get(
+            asio::bind_executor(context, [&](const std::exception_ptr&, int x) { got = x; }));
+        q.put(i); // its answer and the other one may be read at once
+        context.restart();
+        context.run_for(patience);
+        REQUIRE(got == i);
+    }
+}
+
 TEST_CASE("TLS to a manager") {
     const signs s;
     const std::string certificate = s.path("certificate.pem");

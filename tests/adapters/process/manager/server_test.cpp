@@ -8,6 +8,7 @@
 #include <coproc/manager.hpp>
 #include <coproc/queue.hpp>
 
+#include <atomic>
 #include <condition_variable>
 #include <csignal>
 #include <fstream>
@@ -297,16 +298,19 @@ TEST_CASE("the server dies: every call says how, and nothing hangs") {
 TEST_CASE("a manager's server goes with its last handle, also while a call hangs") {
     pid_t pid = 0;
     queue_proxy<int> left;
+    std::atomic<bool> told{false};
     {
         manager m;
         pid = server_of(m);
         left = m.queue<int>();
         auto object = m.make<meeting>();
         const manager copy = m;
-        object.async_call (&meeting::meet)([](std::exception_ptr, int) {});
+        object.async_call (&meeting::meet)(
+            [&](const std::exception_ptr& error, int) { told = error != nullptr; });
         CHECK(m.queue<int>().empty());
     }
     CHECK(is_gone(pid));
+    CHECK(eventually([&] { return told.load(); }));
     CHECK_THROWS_AS(left.put(1), coproc::end_of_stream_error);
 }
 
