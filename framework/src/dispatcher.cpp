@@ -161,7 +161,7 @@ bool dispatcher::done(worker_index index, std::uint64_t chunk_id, chunk_outcome 
     worker& wk = workers_[index];
     const auto at = find_flight(index, chunk_id);
     if (!at) return false;
-    const chunk c = remove_flight(index, *at, now).what;
+    chunk c = remove_flight(index, *at, now).what;
     if (limits_.max_worker_memory != 0 && rss > limits_.max_worker_memory) wk.retiring = true;
     const bool wanted = c.of != nullptr;
     if (wanted) {
@@ -176,7 +176,7 @@ bool dispatcher::done(worker_index index, std::uint64_t chunk_id, chunk_outcome 
             give_back(c, outcome.ok, c.count - outcome.ok, 1);
         if (w.many() && outcome.ok != 0 && w.core().wants_progress())
             w.core().report_progress(w.done_, w.more_to_come_ ? 0 : w.end_);
-        settle_if_done(w, out);
+        if (may_settle(w)) settle(std::move(c.of), out);
     }
     refill(index, now, out);
     check_drained(out);
@@ -416,7 +416,6 @@ void dispatcher::measure(work& w, std::uint32_t items, std::chrono::nanoseconds 
 
 chunk dispatcher::take(work& w, std::size_t at_most) {
     chunk c;
-    c.of = &w;
     const auto wanted =
         static_cast<std::uint32_t>(std::max<std::size_t>(1, std::min(chunk_size(w), at_most)));
     if (w.returned_ && !w.returned_->empty()) {
@@ -432,7 +431,8 @@ chunk dispatcher::take(work& w, std::size_t at_most) {
         c.count = static_cast<std::uint32_t>(std::min<std::uint64_t>(w.end_ - w.next_, wanted));
         w.next_ += c.count;
     }
-    if (!w.has_waiting()) leave_queue(w);
+    // What is handed out as a whole keeps itself alive no longer in the queue but in the chunk.
+    c.of = w.has_waiting() || !w.queued_ ? work_ptr{&w} : leave_queue(w);
     return c;
 }
 
@@ -463,9 +463,9 @@ void dispatcher::wait_in_queue(work& w, bool at_front) {
     if (w.queue_deadline_ != time_point::max()) queue_deadlines_.emplace(w.queue_deadline_, &w);
 }
 
-void dispatcher::leave_queue(work& w) noexcept {
+work_ptr dispatcher::leave_queue(work& w) noexcept {
     if (w.queue_deadline_ != time_point::max()) queue_deadlines_.erase({w.queue_deadline_, &w});
-    if (w.queued_) queue_.remove(w);
+    return w.queued_ ? queue_.extract(w) : work_ptr{};
 }
 
 // --- ends of works ------------------------------------------------------------------------------------------------
@@ -508,15 +508,19 @@ void dispatcher::drop_waiting(work& w, std::uint64_t from) noexcept {
     }
 }
 
-void dispatcher::settle_if_done(work& w, effects& out) {
-    if (!w.settled_ && w.in_flight_ == 0 && !w.has_waiting() && !w.more_to_come_) settle(w, out);
+bool dispatcher::may_settle(const work& w) noexcept {
+    return !w.settled_ && w.in_flight_ == 0 && !w.has_waiting() && !w.more_to_come_;
 }
 
-void dispatcher::settle(work& w, effects& out) {
-    w.settled_ = true;
-    out.finished.emplace_back(&w);
-    leave_queue(w);
-    unfinished_streams_.erase(&w);
+void dispatcher::settle_if_done(work& w, effects& out) {
+    if (may_settle(w)) settle(work_ptr{&w}, out);
+}
+
+void dispatcher::settle(work_ptr w, effects& out) {
+    w->settled_ = true;
+    leave_queue(*w);
+    if (!unfinished_streams_.empty()) unfinished_streams_.erase(w.get());
+    out.finished.push_back(std::move(w));
     --open_works_;
 }
 
@@ -578,6 +582,17 @@ void dispatcher::leave_idle(worker_index index) noexcept {
     else
         std::erase(idle_, index);
     workers_[index].state = life::busy;
+}
+
+void dispatcher::reorder_idle(worker_index index, std::size_t places) noexcept {
+    const auto at = std::ranges::find(idle_, index);
+    if (at == idle_.end()) return;
+    const auto from = static_cast<std::size_t>(at - idle_.begin());
+    const auto to = idle_.size() - 1 - std::min(places, idle_.size() - 1);
+    if (from < to)
+        std::rotate(at, at + 1, idle_.begin() + static_cast<std::ptrdiff_t>(to + 1));
+    else
+        std::rotate(idle_.begin() + static_cast<std::ptrdiff_t>(to), at, at + 1);
 }
 
 /// The worker has done its share: it ends by itself while its successor starts.

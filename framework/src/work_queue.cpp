@@ -41,7 +41,7 @@ void work_queue::push_front(work& w) {
     intrusive_ptr_add_ref(&w);
 }
 
-void work_queue::remove(work& w) noexcept {
+work_ptr work_queue::extract(work& w) noexcept {
     const auto at = std::ranges::lower_bound(levels_, w.settings_.priority, {}, &level::priority);
     (w.previous_ != nullptr ? w.previous_->following_ : at->first) = w.following_;
     (w.following_ != nullptr ? w.following_->previous_ : at->last) = w.previous_;
@@ -49,7 +49,7 @@ void work_queue::remove(work& w) noexcept {
     w.queued_ = false;
     --size_;
     if (at->first == nullptr && levels_.size() > 1) levels_.erase(at);
-    intrusive_ptr_release(&w);
+    return work_ptr{&w, false};
 }
 
 void work_queue::clear() noexcept {

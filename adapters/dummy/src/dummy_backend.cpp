@@ -8,6 +8,7 @@
 #include <coproc/log.hpp>
 
 #include <algorithm>
+#include <dummy_errands.hpp>
 #include <spin.hpp>
 #include <system_error>
 #include <unistd.h>
@@ -22,6 +23,7 @@ using namespace std::chrono_literals;
 // How long a join waits for tasks that were asked to stop.
 constexpr auto patience = 2s;
 constexpr auto help_spin = 20us;
+constexpr unsigned put_in_order_every = 64;
 
 dispatcher_limits limits_from(const pool_options& options) {
     dispatcher_limits limits;
@@ -44,34 +46,6 @@ std::exception_ptr failure(const Error& error, const work& w, std::uint64_t item
 
 } // namespace
 
-/// What is left to do once the lock is released.
-struct dummy_backend::errands {
-    boost::container::small_vector<thread_ptr, 2> stop;
-    boost::container::small_vector<thread_ptr, 2> wake;
-    boost::container::small_vector<thread_ptr, 2> launch;
-    boost::container::small_vector<work_ptr, 4> finished;
-    bool publish_joined = false;
-
-    void run(dummy_backend& pool) {
-        for (const auto& each : wake)
-            each->wake();
-        for (const auto& each : stop)
-            each->request_stop();
-        for (const auto& each : launch) {
-            try {
-                each->launch();
-            } catch (const std::system_error& e) {
-                pool.not_launched(*each, e);
-            }
-        }
-        for (const auto& each : finished)
-            each->finish();
-        if (publish_joined)
-            timer_service::instance().call_at(
-                {}, [self = boost::intrusive_ptr{&pool}] { self->publish_joined(); });
-    }
-};
-
 dummy_backend::dummy_backend(const pool_options& options)
     : dummy_backend{options, limits_from(options)} {}
 
@@ -79,19 +53,9 @@ dummy_backend::dummy_backend(const pool_options& options, const dispatcher_limit
     : backend{options},
       initializer_{options.initializer},
       dispatcher_{limits},
-      slots_(limits.workers) {
+      slots_(limits.workers),
+      most_spinning_{cpu_count() / 2} {
     pthread_sigmask(SIG_SETMASK, nullptr, &signal_mask_);
-}
-
-template <class Event>
-void dummy_backend::decide(Event&& event) {
-    errands later;
-    {
-        const std::scoped_lock lock{mutex_};
-        std::forward<Event>(event)(later);
-        carry_out(later);
-    }
-    later.run(*this);
 }
 
 // --- the pool's side ------------------------------------------------------------------------------
@@ -102,8 +66,19 @@ void dummy_backend::start() {
 }
 
 void dummy_backend::submit(work& w) {
-    decide([&](errands&) {
+    if (w.plain()) {
+        const auto answer = inbox_.leave(w);
+        // The first one is seen to by who left it (after leave(): see work_inbox), those behind it
+        // as well. Now and then they are put in order by their submitter, in whose cache they are.
+        thread_local unsigned left = 0;
+        if (answer == work_inbox::answer::first ? deaf_.load(std::memory_order_seq_cst)
+                                                : ++left % put_in_order_every == 0)
+            decide([](errands&) {});
+        if (answer != work_inbox::answer::shut) return;
+    }
+    decide([&](errands& later) {
         if (!dispatcher_.accepts()) throw pool_closed_error{};
+        flush(later);
         // The time matters only if one can run out: the clock costs as much as the rest.
         const bool timed =
             w.settings().timeout.count() > 0 || w.settings().queue_timeout.count() > 0;
@@ -112,12 +87,16 @@ void dummy_backend::submit(work& w) {
 }
 
 void dummy_backend::extend(work& w, std::uint64_t items, bool more_to_come) {
-    decide([&](errands&) { dispatcher_.extend(w, items, more_to_come, steady::now(), effects_); });
+    decide([&](errands& later) {
+        flush(later);
+        dispatcher_.extend(w, items, more_to_come, steady::now(), effects_);
+    });
 }
 
 bool dummy_backend::cancel(work& w) {
     bool cancelled = false;
-    decide([&](errands&) {
+    decide([&](errands& later) {
+        flush(later);
         cancelled = dispatcher_.cancel(w, failure(called_off(w), w, 0, {}), failure_kind::cancelled,
                                        effects_);
     });
@@ -129,23 +108,31 @@ void dummy_backend::help(work& w) noexcept {
     // vain, and the next ones are left out.
     constexpr int most = 8;
     constexpr int rest = -64;
-    if (w.worker_hint() < 0) return;
+    if (w.worker_hint() < 0 && !w.plain()) return; // behind others
     const int pays = help_pays_.load(std::memory_order_relaxed);
     if (pays < 0) {
         help_pays_.store(pays + 1, std::memory_order_relaxed);
+        if (w.worker_hint() < 0) nudge();
         return;
     }
     const bool paid = spin_for(help_spin, [&] { return w.core().ready(); });
+    if (!paid && w.worker_hint() < 0) nudge();
     help_pays_.store(paid ? std::min(pays + 1, most) : (pays == 0 ? rest : pays - 1),
                      std::memory_order_relaxed);
 }
 
 void dummy_backend::close() {
-    decide([&](errands&) { dispatcher_.close(effects_); });
+    decide([&](errands& later) {
+        inbox_.shut();
+        flush(later);
+        dispatcher_.close(effects_);
+    });
 }
 
 void dummy_backend::terminate() {
     decide([&](errands& later) {
+        inbox_.shut();
+        flush(later);
         dispatcher_.terminate(
             std::make_exception_ptr(cancelled_error{"coproc: the pool was terminated"}), effects_);
         // An initializer is not waited for either.
@@ -169,8 +156,13 @@ bool dummy_backend::closed() const {
 }
 
 pool_stats dummy_backend::stats() const {
-    const std::scoped_lock lock{mutex_};
-    return dispatcher_.stats();
+    pool_stats now;
+    // Each has its place then, as if there were no inbox.
+    const_cast<dummy_backend&>(*this).decide([&](errands& later) {
+        const_cast<dummy_backend&>(*this).flush(later);
+        now = dispatcher_.stats();
+    });
+    return now;
 }
 
 bool dummy_backend::on_worker_thread() const noexcept {
@@ -180,15 +172,20 @@ bool dummy_backend::on_worker_thread() const noexcept {
 
 // --- the threads' side ----------------------------------------------------------------------------
 
-void dummy_backend::ready(worker_thread& who) {
-    decide([&](errands&) {
+bool dummy_backend::ready(worker_thread& who) {
+    bool spin = false;
+    decide([&](errands& later) {
         if (slots_[who.slot()].thread.get() == &who) {
             who.ready = true;
             dispatcher_.ready(who.slot(), steady::now(), effects_);
+            carry_out(later);
+            feed(later);
+            spin = may_spin(who.slot());
         } else {
             who.quit();
         }
     });
+    return spin;
 }
 
 void dummy_backend::not_ready(worker_thread& who, std::exception_ptr error) {
@@ -217,13 +214,44 @@ void dummy_backend::not_launched(worker_thread& who, const std::system_error& er
                        "\" (is there a limit on threads or memory?): " + error.what()}));
 }
 
-void dummy_backend::done(worker_thread& who, std::uint64_t chunk_id, chunk_outcome outcome,
+bool dummy_backend::done(worker_thread& who, std::uint64_t chunk_id, chunk_outcome outcome,
                          std::chrono::nanoseconds took, steady::time_point now) {
-    decide([&](errands&) {
-        if (slots_[who.slot()].thread.get() == &who)
-            dispatcher_.done(who.slot(), chunk_id, std::move(outcome), took, 0, now, effects_);
-        else
+    bool spin = false;
+    decide([&](errands& later) {
+        const auto index = who.slot();
+        if (slots_[index].thread.get() != &who) {
             who.quit(); // given up while it ran
+            return;
+        }
+        if (dispatcher_.any_waiting()) flush(later); // the dispatcher knows who is first
+        set_ear(index, ear::none);
+        if (const auto* c = dispatcher_.in_flight(index, chunk_id);
+            c != nullptr && took.count() != 0 && c->of->plain())
+            measure(took);
+        dispatcher_.done(index, chunk_id, std::move(outcome), took, 0, now, effects_);
+        carry_out(later);
+        if (dispatcher_.is_idle(index)) set_ear(index, ear::spinning);
+        feed(later);
+        spin = may_spin(index);
+    });
+    return spin;
+}
+
+bool dummy_backend::look(worker_thread& who) {
+    bool spin = false;
+    decide([&](errands& later) {
+        if (slots_[who.slot()].thread.get() != &who) return;
+        dispatcher_.reorder_idle(who.slot(), 0);
+        feed(later);
+        spin = may_spin(who.slot());
+    });
+    return spin;
+}
+
+void dummy_backend::rest(worker_thread& who) {
+    decide([&](errands&) {
+        if (slots_[who.slot()].thread.get() == &who && dispatcher_.is_idle(who.slot()))
+            set_ear(who.slot(), ear::none);
     });
 }
 
@@ -234,7 +262,10 @@ void dummy_backend::ended(worker_thread& who) {
     errands later;
     {
         const std::scoped_lock lock{mutex_};
-        if (slots_[who.slot()].thread.get() == &who) slots_[who.slot()].thread = nullptr;
+        if (slots_[who.slot()].thread.get() == &who) {
+            set_ear(who.slot(), ear::none);
+            slots_[who.slot()].thread = nullptr;
+        }
         if (!who.given_up()) --threads_;
         std::erase(given_up_, thread_ptr{&who});
         if (joined_published_)
@@ -251,12 +282,9 @@ void dummy_backend::ended(worker_thread& who) {
 
 void dummy_backend::carry_out(errands& later) {
     for (;;) {
-        for (auto& each : effects_.assign) {
-            auto& to = slots_[each.worker].thread;
-            if (to->post(std::move(each.what))) later.wake.push_back(to);
-        }
-        effects_.assign.clear();
+        hand_out(later);
         for (const auto index : effects_.retire) {
+            set_ear(index, ear::none);
             dismiss(slots_[index].thread, later);
             slots_[index].thread = nullptr;
         }
@@ -301,6 +329,7 @@ void dummy_backend::stop(const effects::target& which, errands& later) {
 
 void dummy_backend::replace(worker_index index, const loss& why) {
     give_up(slots_[index].thread);
+    set_ear(index, ear::none);
     slots_[index].thread = nullptr;
     dispatcher_.lost(index, why, steady::now(), effects_);
 }
@@ -316,7 +345,7 @@ void dummy_backend::give_up(const thread_ptr& who) {
 // --- time -----------------------------------------------------------------------------------------
 
 void dummy_backend::set_timer() {
-    auto at = dispatcher_.next_deadline();
+    auto at = std::min(dispatcher_.next_deadline(), look_after_at_);
     if (drained_ && !joined_published_ && threads_ == 0) at = std::min(at, last_patience());
     if (at >= timer_at_) return;
     auto& timers = timer_service::instance();
@@ -334,6 +363,7 @@ void dummy_backend::on_timer() {
         }
         dispatcher_.expire(now, effects_);
         carry_out(later);
+        look_after_short_calls(now);
         while (const auto target = dispatcher_.overdue(now))
             time_out(target->worker, now, later);
     });

@@ -5,17 +5,21 @@
 // The pool's work on threads: the dispatcher decides under one lock, and what it decides is put
 // into the threads' mailboxes under the same lock; only what takes long is done behind it.
 //
+// A plain call does not even come to the dispatcher before a thread can take it: it is left in an
+// inbox without a lock. As long as somebody is listening (a thread that spins for work, or runs
+// something short after which it looks), that is all. Only when threads sleep and nobody listens
+// is one woken by whoever leaves it.
+//
 // A thread cannot be stopped from outside. One whose task is cancelled or past its timeout is given
 // up: its task has failed, its slot gets a new thread, and it ends by itself when the task returns.
 
 #include <coproc/detail/backend.hpp>
 #include <coproc/detail/dispatcher.hpp>
-
-#include <boost/container/small_vector.hpp>
+#include <coproc/detail/patient_mutex.hpp>
+#include <coproc/detail/work_inbox.hpp>
 
 #include <atomic>
 #include <csignal>
-#include <mutex>
 #include <optional>
 #include <system_error>
 #include <timer_service.hpp>
@@ -48,17 +52,29 @@ public:
     [[nodiscard]] const job& initializer() const noexcept { return initializer_; }
     /// The signals that the thread which made the pool lets through are those of its workers.
     [[nodiscard]] const sigset_t& signal_mask() const noexcept { return signal_mask_; }
-    void ready(worker_thread& who);
+    /// These three return whether it may spin for its next chunk; false: go to sleep at once.
+    bool ready(worker_thread& who);
+    bool done(worker_thread& who, std::uint64_t chunk_id, chunk_outcome outcome,
+              std::chrono::nanoseconds took, steady::time_point now);
+    bool look(worker_thread& who);
+    /// It has spun in vain, and will sleep unless something has been posted to it by now.
+    void rest(worker_thread& who);
+    /// Something is there for a thread that looks.
+    [[nodiscard]] bool any_left() const noexcept { return inbox_.any_left(); }
     void not_ready(worker_thread& who, std::exception_ptr error);
     void not_launched(worker_thread& who, const std::system_error& error);
-    void done(worker_thread& who, std::uint64_t chunk_id, chunk_outcome outcome,
-              std::chrono::nanoseconds took, steady::time_point now);
     void ended(worker_thread& who);
 
 private:
+    /// Whether a thread will look into the inbox soon: while it is idle and spins, or since it runs
+    /// a call that is thought to be short.
+    enum class ear : std::uint8_t { none, spinning, running };
+
     struct slot {
         thread_ptr thread;
         thread_ptr given_up; // the new thread asks it to stop
+        ear listens = ear::none;
+        std::uint64_t seen_running = 0; // when it was last looked after
     };
     struct errands;
 
@@ -67,6 +83,17 @@ private:
     template <class Event>
     void decide(Event&& event);
     void carry_out(errands& later);
+    void hand_out(errands& later);
+    void set_ear(worker_index index, ear how) noexcept;
+    [[nodiscard]] bool may_spin(worker_index index) noexcept;
+    void flush(errands& later);
+    [[nodiscard]] bool better_held_back() const noexcept;
+    void feed(errands& later);
+    void see_that_somebody_listens(errands& later);
+    void measure(std::chrono::nanoseconds call) noexcept;
+    void remember_running(worker_index index) noexcept;
+    void nudge();
+    void look_after_short_calls(steady::time_point now);
     static void dismiss(const thread_ptr& who, errands& later);
     void stop(const effects::target& which, errands& later);
     void replace(worker_index index, const loss& why);
@@ -81,10 +108,18 @@ private:
     const job initializer_;
     sigset_t signal_mask_{};
 
-    mutable std::mutex mutex_;
+    mutable patient_mutex mutex_;
     dispatcher dispatcher_;
+    work_inbox inbox_;
+    /// Threads sleep and nobody listens: whoever leaves something in the empty inbox sees to it.
+    std::atomic<bool> deaf_{false};
+    std::size_t spinning_ = 0; // of each ear
+    std::size_t short_runs_ = 0;
+    float call_ns_ = 0; // moving average of plain calls; 0: not known yet
+    steady::time_point look_after_at_ = steady::time_point::max();
     effects effects_; // what the dispatcher has just decided
     std::vector<slot> slots_;
+    const std::size_t most_spinning_;  // they take the CPU of those who have something to do
     std::size_t threads_ = 0;          // that are there or about to be, but for those given up
     std::vector<thread_ptr> given_up_; // still in their last task; a join waits for them a little
     thread_ptr last_ended_;            // the next one to end waits for it

@@ -18,6 +18,7 @@ namespace {
 thread_local worker_thread* current_worker = nullptr;
 
 constexpr auto idle_spin = std::chrono::microseconds{20};
+constexpr unsigned sample_every = 16;           // plain calls; a power of two
 constexpr std::size_t longest_thread_name = 15; // the kernel's limit
 
 std::string name_of(const backend& pool, worker_index slot) {
@@ -84,7 +85,7 @@ bool worker_thread::initialize() noexcept {
                                     "\":\n" + format_exception(std::current_exception())}));
         return false;
     }
-    pool_->ready(*this);
+    may_spin_ = pool_->ready(*this);
     return true;
 }
 
@@ -115,8 +116,18 @@ bool worker_thread::next_chunk() noexcept {
             return true;
         }
         last_end_ = {};
-        if (spin_for(idle_spin, [this] { return state_.load(std::memory_order_relaxed) != awake; }))
+        if (std::exchange(may_spin_, false)) {
+            spin_for(idle_spin, [this] {
+                return state_.load(std::memory_order_relaxed) != awake || pool_->any_left();
+            });
+            if (state_.load(std::memory_order_relaxed) == awake) {
+                if (pool_->any_left())
+                    may_spin_ = pool_->look(*this);
+                else
+                    pool_->rest(*this);
+            }
             continue;
+        }
         seen = awake;
         if (state_.compare_exchange_strong(seen, asleep, std::memory_order_acq_rel))
             state_.wait(asleep, std::memory_order_relaxed);
@@ -130,11 +141,13 @@ void worker_thread::run_chunk() noexcept {
     label = w.settings().label_text();
     attempt = chunk_.attempt;
     timed_ = w.settings().timeout.count() > 0;
-    // The clock costs as much as a small task: a plain call's duration is of no use here, and one
-    // look serves as the end of a chunk and the beginning of the next. The dispatcher may be told
-    // of an older time then: a deadline that is too early for that is put right when it is looked
-    // into.
-    const bool measured = timed_ || w.many();
+    // The clock costs as much as a small task: of plain calls, whose durations matter little, some
+    // are measured, and one look serves as the end of a chunk and the beginning of the next. The
+    // dispatcher may be told of an older time then: a deadline that is too early for that is put
+    // right when it is looked into.
+    const bool measured =
+        timed_ || w.many() || calls_ < sample_every || (calls_ & (sample_every - 1)) == 0;
+    ++calls_;
     if (measured && last_end_ == steady::time_point{}) last_end_ = steady::now();
     const auto began = last_end_;
     chunk_outcome outcome;
@@ -144,7 +157,8 @@ void worker_thread::run_chunk() noexcept {
     }
     if (timed_) item_began_.store(0, std::memory_order_release);
     last_end_ = measured ? steady::now() : steady::time_point{};
-    pool_->done(*this, chunk_.id, std::move(outcome), last_end_ - began, last_end_);
+    const auto took = measured ? last_end_ - began : steady::duration{0};
+    may_spin_ = pool_->done(*this, chunk_.id, std::move(outcome), took, last_end_);
     label = {};
     chunk_.of.reset();
 }

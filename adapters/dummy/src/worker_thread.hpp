@@ -100,6 +100,8 @@ private:
     chunk chunk_; // what runs; the thread's own
     chunk mail_;  // the poster's until `mail`, then whoever's who takes that back to `awake`
     bool timed_ = false;
+    bool may_spin_ = false; // for the next chunk; what the pool said last
+    unsigned calls_ = 0;
     steady::time_point last_end_{}; // of the former chunk; none after a wait
 
     std::atomic<bool> given_up_{false};

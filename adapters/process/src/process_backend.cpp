@@ -554,7 +554,8 @@ void process_backend::submit(work& w) {
     const bool accepted = decide(
         [&](dispatcher& d, effects& out) {
             if (!d.accepts()) return false;
-            d.submit(w, steady::now(), out);
+            // Nothing of a plain call can run out of time: the clock is spared.
+            d.submit(w, w.plain() ? steady::time_point{} : steady::now(), out);
             return true;
         },
         listens ? &w : nullptr);

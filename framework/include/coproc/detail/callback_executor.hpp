@@ -9,12 +9,34 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/prefer.hpp>
 
+#include <memory>
+#include <type_traits>
 #include <utility>
 
 namespace coproc::detail {
 
 /// A thread of the library's own that only runs callbacks; started at the first use.
 boost::asio::any_io_executor default_callback_executor();
+
+/// Something to be run on that thread; owns itself.
+class callback {
+public:
+    callback() = default;
+    callback(const callback&) = delete;
+    callback& operator=(const callback&) = delete;
+    virtual void call() noexcept = 0;
+
+protected:
+    virtual ~callback() = default;
+
+private:
+    friend class callback_queue;
+    callback* next_ = nullptr;
+};
+
+/// Runs it on the library's own thread, after those queued before. One post serves as many as come
+/// until that thread has run them all.
+void queue_callback(callback& what) noexcept;
 
 /// Reports the exception in flight to the log hook.
 void log_callback_exception() noexcept;
@@ -36,6 +58,20 @@ auto holding_context(const Executor& executor) {
     return boost::asio::prefer(executor, boost::asio::execution::outstanding_work.tracked);
 }
 
+template <class F>
+class function_callback final : public callback {
+public:
+    explicit function_callback(F f) : f_{std::move(f)} {}
+    void call() noexcept override {
+        const std::unique_ptr<function_callback> self{this};
+        std::move(f_)();
+    }
+    ~function_callback() override = default;
+
+private:
+    F f_;
+};
+
 /// Posts to `executor`, or to the library's own thread when it is null.
 template <class F>
 void post_callback(const boost::asio::any_io_executor* executor, F&& callback) {
@@ -43,7 +79,7 @@ void post_callback(const boost::asio::any_io_executor* executor, F&& callback) {
         const auto held = holding_context(*executor);
         boost::asio::post(*executor, std::forward<F>(callback));
     } else {
-        boost::asio::post(default_callback_executor(), std::forward<F>(callback));
+        queue_callback(*new function_callback<std::decay_t<F>>{std::forward<F>(callback)});
     }
 }
 

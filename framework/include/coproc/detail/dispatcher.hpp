@@ -144,6 +144,17 @@ public:
     [[nodiscard]] const chunk* running(worker_index w) const noexcept;
     [[nodiscard]] bool busy() const noexcept;
 
+    // --- who is idle ---------------------------------------------------------------------------------------------
+    [[nodiscard]] bool any_waiting() const noexcept { return !queue_.empty(); }
+    [[nodiscard]] bool any_idle() const noexcept { return !idle_.empty(); }
+    [[nodiscard]] bool is_idle(worker_index w) const noexcept {
+        return workers_[w].state == life::idle;
+    }
+    /// Who gets the next chunk; some worker must be idle.
+    [[nodiscard]] worker_index next_idle() const noexcept { return idle_.back(); }
+    /// An idle worker is to be the next, or the next but `places`.
+    void reorder_idle(worker_index w, std::size_t places) noexcept;
+
 private:
     enum class life : std::uint8_t { starting, idle, busy, gone };
 
@@ -175,10 +186,11 @@ private:
     void fail_item(work& w, std::uint64_t index, std::exception_ptr error, failure_kind kind);
     void drop_waiting(work& w, std::uint64_t from) noexcept;
     void settle_if_done(work& w, effects& out);
-    void settle(work& w, effects& out);
+    void settle(work_ptr w, effects& out);
+    [[nodiscard]] static bool may_settle(const work& w) noexcept;
     [[nodiscard]] static std::uint64_t first_waiting(const work& w) noexcept;
     void wait_in_queue(work& w, bool at_front);
-    void leave_queue(work& w) noexcept;
+    work_ptr leave_queue(work& w) noexcept; ///< what kept it alive there
     [[nodiscard]] flight remove_flight(worker_index index, std::size_t position, time_point now);
     [[nodiscard]] std::optional<std::size_t> find_flight(worker_index index,
                                                          std::uint64_t chunk_id) const noexcept;

@@ -21,9 +21,7 @@ public:
     bool try_lock() noexcept { return mutex_.try_lock(); }
     void unlock() noexcept { mutex_.unlock(); }
 
-private:
-    static constexpr int tries = 32; // some microseconds in all
-
+    /// Tells the CPU that this is a spin loop.
     static void pause() noexcept {
 #if defined(__x86_64__) || defined(__i386__)
         __builtin_ia32_pause();
@@ -31,6 +29,9 @@ private:
         asm volatile("yield" ::: "memory");
 #endif
     }
+
+private:
+    static constexpr int tries = 32; // some microseconds in all
 
     std::mutex mutex_;
 };

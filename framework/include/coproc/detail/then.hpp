@@ -18,7 +18,7 @@ namespace coproc::detail {
 
 /// A state with callbacks has several readers: see result_state::take.
 template <class R, class OnValue, class OnError>
-class then_continuation final : public continuation {
+class then_continuation final : public continuation, private callback {
 public:
     using state_pointer = boost::intrusive_ptr<result_state<R>>;
 
@@ -29,13 +29,21 @@ public:
           on_error_(std::forward<E>(on_error)) {}
 
     void resume() noexcept override {
-        post_callback(state_->callback_executor(),
-                      [self = std::unique_ptr<then_continuation>{this}] { self->call(); });
+        if (const auto* executor = state_->callback_executor())
+            post_callback(executor,
+                          [self = std::unique_ptr<then_continuation>{this}] { self->show(); });
+        else
+            queue_callback(*this);
     }
     ~then_continuation() override = default;
 
 private:
-    void call() noexcept {
+    void call() noexcept override {
+        const std::unique_ptr<then_continuation> self{this};
+        show();
+    }
+
+    void show() noexcept {
         if (const auto& error = state_->error()) {
             if constexpr (std::is_invocable_v<OnError&, const std::exception_ptr&>)
                 run_callback([&] { on_error_(error); });

@@ -63,7 +63,7 @@ protected:
 /// Options as the dispatcher needs them; zero durations mean none.
 struct work_settings {
     work_settings() = default;
-    work_settings(const task_options& own, const task_options& pool_defaults);
+    work_settings(const task_options& own, const task_options& below); ///< as merged()
 
     std::chrono::nanoseconds timeout{0};
     std::chrono::nanoseconds queue_timeout{0};
@@ -117,6 +117,13 @@ public:
     /// A map says which item failed; a single call has no index.
     [[nodiscard]] virtual bool many() const noexcept { return false; }
 
+    /// One call that has no deadline and comes in its turn: nothing is to be decided about it until
+    /// a worker is free.
+    [[nodiscard]] bool plain() const noexcept {
+        return settings_.priority == 0 && settings_.timeout.count() == 0 &&
+               settings_.queue_timeout.count() == 0 && !many();
+    }
+
     [[nodiscard]] result_core& core() const noexcept { return core_; }
     [[nodiscard]] const work_settings& settings() const noexcept { return settings_; }
     [[nodiscard]] const backend_ptr& pool() const noexcept { return pool_; }
@@ -138,6 +145,7 @@ protected:
 
 private:
     friend class dispatcher;
+    friend class work_inbox;
     friend class work_queue;
     friend void intrusive_ptr_add_ref(const work* w) noexcept { intrusive_ptr_add_ref(&w->core_); }
     friend void intrusive_ptr_release(const work* w) noexcept { intrusive_ptr_release(&w->core_); }
@@ -158,8 +166,8 @@ private:
     work_settings settings_;
 
     // The dispatcher's part.
-    work* previous_ = nullptr; // in the queue of its priority
-    work* following_ = nullptr;
+    work* previous_ = nullptr;    // in the queue of its priority
+    work* following_ = nullptr;   // there, or in the inbox
     std::uint64_t next_ = 0;      // the first item never handed out
     std::uint64_t end_;           // one past the last item that is there
     std::uint64_t done_ = 0;      // items with a value

@@ -24,7 +24,9 @@ public:
 
     void push_back(work& w);
     void push_front(work& w); ///< for what has come back
-    void remove(work& w) noexcept;
+    void remove(work& w) noexcept { static_cast<void>(extract(w)); }
+    /// Removes it, and passes on what kept it alive here.
+    work_ptr extract(work& w) noexcept;
     void clear() noexcept;
 
     /// Over all works; for statistics, it looks at every one.
