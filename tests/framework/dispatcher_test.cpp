@@ -1006,3 +1006,30 @@ TEST_CASE("the figures of a pool add up") {
     CHECK(o.d.stats().running == 0);
     CHECK(o.d.stats().idle == 2);
 }
+
+TEST_CASE("who of the idle workers is the next can be told") {
+    coproc::detail::dispatcher d{{.workers = 4}};
+    coproc::detail::effects out;
+    d.start(out);
+    for (coproc::detail::worker_index i = 0; i < 4; ++i)
+        d.ready(i, {}, out);
+    CHECK(d.next_idle() == 3);
+    d.reorder_idle(0, 0); // 1 2 3 0
+    CHECK(d.next_idle() == 0);
+    d.reorder_idle(3, 3); // 3 1 2 0
+    d.reorder_idle(0, 1); // 3 1 0 2
+    d.reorder_idle(1, 9); // 1 3 0 2
+    std::vector<fake_ptr> works;
+    out.clear();
+    for (int i = 0; i < 4; ++i) {
+        works.push_back(fake_call());
+        d.submit(*works.back(), {}, out);
+    }
+    std::vector<coproc::detail::worker_index> order;
+    for (const auto& each : out.assign)
+        order.push_back(each.worker);
+    CHECK(order == std::vector<coproc::detail::worker_index>{2, 0, 3, 1});
+    CHECK_FALSE(d.any_idle());
+    d.reorder_idle(2, 0); // not idle: nothing
+    CHECK_FALSE(d.any_idle());
+}

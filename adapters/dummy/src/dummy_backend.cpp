@@ -362,8 +362,8 @@ void dummy_backend::on_timer() {
             timer_.reset();
         }
         dispatcher_.expire(now, effects_);
-        carry_out(later);
         look_after_short_calls(now);
+        carry_out(later);
         while (const auto target = dispatcher_.overdue(now))
             time_out(target->worker, now, later);
     });
