@@ -131,7 +131,7 @@ public:
     }
     template <class V>
     void set(std::size_t i, V&& value) {
-        values_[i] = std::forward<V>(value);
+        values_.data()[i] = std::forward<V>(value); // the size may be growing meanwhile
     }
     R* room(std::size_t i) noexcept
         requires(direct)
