@@ -3,6 +3,8 @@
 
 #include <coproc/detail/backend.hpp>
 
+#include <coproc/detail/forks.hpp>
+
 #include <atomic>
 #include <cstdlib>
 #include <map>
@@ -35,9 +37,9 @@ std::atomic<unsigned> forks{0};
 [[maybe_unused]] const int at_fork =
     ::pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
 
-unsigned count_forks() noexcept { return forks.load(std::memory_order_relaxed); }
-
 } // namespace
+
+unsigned count_forks() noexcept { return forks.load(std::memory_order_relaxed); }
 
 backend::backend(const pool_options& options)
     : generation_{count_forks()},

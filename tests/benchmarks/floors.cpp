@@ -137,9 +137,11 @@ void sleeping(const measure::arguments& arguments, const std::string& name,
         });
 }
 
-/// A word in shared memory to a process that spins, an eventfd back to a sleeper in epoll_wait.
-void to_epoll(const measure::arguments& arguments) {
+/// A word in shared memory to a process that spins, an eventfd back to a sleeper in epoll_wait. If
+/// the process takes its time with the answer, which is taken off, the other one sleeps for sure.
+void to_epoll(const measure::arguments& arguments, const std::string& name, std::int64_t takes) {
     auto& w = shared_words();
+    auto& took = *::new (&shared_words()) std::atomic<std::int64_t>{0};
     const int bell = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     const int poller = ::epoll_create1(EPOLL_CLOEXEC);
     epoll_event event{};
@@ -150,19 +152,25 @@ void to_epoll(const measure::arguments& arguments) {
             for (std::uint32_t n = 0;;) {
                 n = spin_for_change(w.there, n);
                 if (n == stop) return;
+                const auto began = measure::now_ns();
+                while (measure::now_ns() - began < takes) {}
+                took.store(takes == 0 ? 0 : measure::now_ns() - began);
                 ::eventfd_write(bell, 1);
             }
         },
         [&] {
             std::vector<double> samples;
-            for (std::uint32_t n = 1; n <= static_cast<std::uint32_t>(arguments.count(50'000)); ++n)
-                samples.push_back(measure::timed([&] {
+            const int rounds = arguments.count(takes == 0 ? 50'000 : 10'000);
+            for (std::uint32_t n = 1; n <= static_cast<std::uint32_t>(rounds); ++n) {
+                const double all = measure::timed([&] {
                     w.there.store(n);
                     epoll_event got{};
                     while (::epoll_wait(poller, &got, 1, -1) != 1) {}
-                }));
+                });
+                samples.push_back(all - static_cast<double>(took.load()));
+            }
             w.there.store(stop);
-            measure::report("floor.eventfd_to_epoll", measure::median(std::move(samples)), "ns");
+            measure::report(name, measure::median(std::move(samples)), "ns");
         });
     ::close(poller);
     ::close(bell);
@@ -225,7 +233,10 @@ int main(int argc, char** argv) {
         sleeping(arguments, "floor.futex_ping_pong", {}, 50'000);
     if (arguments.wants("floor.futex_after_10ms"))
         sleeping(arguments, "floor.futex_after_10ms", std::chrono::milliseconds{10}, 150);
-    if (arguments.wants("floor.eventfd_to_epoll")) to_epoll(arguments);
+    if (arguments.wants("floor.eventfd_to_epoll")) {
+        to_epoll(arguments, "floor.eventfd_to_epoll", 0);
+        to_epoll(arguments, "floor.eventfd_to_epoll_asleep", measure::asleep_after_ns);
+    }
     if (arguments.wants("floor.memcpy")) copying(arguments);
     if (arguments.wants("floor.kill_and_reap")) death(arguments);
     if (arguments.wants("floor.posix_spawn")) bare_child(arguments, argv[0]);

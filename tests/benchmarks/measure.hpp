@@ -22,6 +22,9 @@ inline std::int64_t now_ns() {
         .count();
 }
 
+/// By then a thread that waits in epoll is asleep.
+inline constexpr std::int64_t asleep_after_ns = 100'000;
+
 /// Nanoseconds that `f` took.
 template <class F>
 double timed(F&& f) {

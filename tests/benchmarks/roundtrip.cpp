@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: BSL-1.0
 
 // One call there and back: a caller that blocks, one that was idle, and coroutines on an io_context
-// that sleeps in epoll or is polled.
+// that sleeps in epoll (of a call that takes its time, which is taken off), that runs and need not
+// sleep, or that is polled.
 
 #include "measure.hpp"
 
@@ -21,6 +22,13 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
 int increment(int x) { return x + 1; }
+
+/// Takes so long that whoever waits for it sleeps; returns how long.
+std::int64_t take_a_while(int) {
+    const auto began = measure::now_ns();
+    while (measure::now_ns() - began < measure::asleep_after_ns) {}
+    return measure::now_ns() - began;
+}
 
 void blocking(coproc::pool& pool, const std::string& name, const measure::arguments& arguments) {
     const int rounds = arguments.count(100'000);
@@ -55,14 +63,30 @@ asio::awaitable<void> call_often(coproc::pool& pool, int rounds, std::vector<dou
     done = true;
 }
 
+asio::awaitable<void> call_from_sleep(coproc::pool& pool, int rounds,
+                                      std::vector<double>& samples) {
+    for (int i = 0; i < rounds; ++i) {
+        const auto began = measure::now_ns();
+        auto result = pool.apply_async(take_a_while, i);
+        const auto took = co_await std::move(result);
+        samples.push_back(static_cast<double>(measure::now_ns() - began - took));
+    }
+}
+
 void awaited(coproc::pool& pool, const std::string& name, const measure::arguments& arguments) {
     asio::io_context io{1};
     std::vector<double> samples;
     bool done = false;
 
-    asio::co_spawn(io, call_often(pool, arguments.count(20'000), samples, done), asio::detached);
+    asio::co_spawn(io, call_from_sleep(pool, arguments.count(10'000), samples), asio::detached);
     io.run();
     measure::report(name + ".co_await_sleeping", measure::median(samples), "ns");
+
+    samples.clear();
+    io.restart();
+    asio::co_spawn(io, call_often(pool, arguments.count(20'000), samples, done), asio::detached);
+    io.run();
+    measure::report(name + ".co_await_run", measure::median(samples), "ns");
 
     samples.clear();
     done = false;

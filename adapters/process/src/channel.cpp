@@ -289,18 +289,58 @@ void endpoint::abandon() noexcept {
     out_.open = false;
 }
 
-void endpoint::flush() noexcept {
-    if (!out_.unflushed) return;
-    out_.unflushed = false;
+bool endpoint::flush() noexcept {
+    if (!std::exchange(out_.unflushed, false)) return false;
     // Sequentially consistent, here and where the peer goes to sleep: either it sees the message,
     // or we see that it sleeps.
     out_.shared->tail.store(out_.tail);
-    if (side_ == channel_side::parent) {
-        if (control_->worker_sleeps.load() != 0 && control_->worker_sleeps.exchange(0) != 0)
-            os::futex_wake(control_->worker_sleeps);
-    } else if (control_->parent_armed.load() != 0 && control_->parent_armed.exchange(0) != 0) {
-        os::ring(bell());
+    if (side_ == channel_side::worker) {
+        ring(false);
+        return false;
     }
+    if (control_->worker_sleeps.load() == 0 || control_->worker_sleeps.exchange(0) == 0)
+        return false;
+    os::futex_wake(control_->worker_sleeps);
+    return true;
+}
+
+void endpoint::flush_reply() noexcept {
+    if (!std::exchange(out_.unflushed, false)) return;
+    out_.shared->tail.store(out_.tail); // as above
+    ring(true);
+}
+
+/// Rings the bell that is armed. Only one who finds it armed and unsays that rings it; the parent
+/// may arm another at any time, and looks for messages itself when it has.
+void endpoint::ring(bool with_reply) noexcept {
+    auto& armed = control_->parent_armed;
+    std::uint32_t now = armed.load();
+    for (;;) {
+        const std::uint32_t whom = now & announce::mask;
+        if (whom == announce::nobody || (whom == announce::later && with_reply)) return;
+        if (whom == announce::loop && with_reply) {
+            const std::size_t slot = now >> announce::slot_shift;
+            if (slot < loop_bells_.size() && loop_bells_[slot]) {
+                if (!armed.compare_exchange_strong(now, announce::later)) continue;
+                os::ring(loop_bells_[slot].get());
+                return;
+            }
+        }
+        if (!armed.compare_exchange_strong(now, announce::nobody)) continue;
+        os::ring(bell());
+        return;
+    }
+}
+
+/// Before the worker sleeps or goes on to its next call: what was left to an event loop that has
+/// not come for it is the reactor's. If `later` is seen here, every reply before was left to the
+/// loop; if something else is seen, whoever wrote that looked for them afterwards. And a head that
+/// has reached the tail has been moved by one who has read them.
+void endpoint::tell_of_unheard() noexcept {
+    std::uint32_t now = control_->parent_armed.load();
+    if ((now & announce::mask) != announce::later) return;
+    if (out_.shared->head.load(std::memory_order_acquire) == out_.tail) return;
+    if (control_->parent_armed.compare_exchange_strong(now, announce::nobody)) os::ring(bell());
 }
 
 bool endpoint::revoke(message_token token) noexcept {
@@ -404,13 +444,49 @@ void endpoint::skip(std::uint32_t size) noexcept {
 // --- waiting
 
 bool endpoint::arm() noexcept {
-    control_->parent_armed.store(1);
+    control_->parent_armed.store(announce::reactor);
     if (!has_message()) return false;
     disarm();
     return true;
 }
 
-void endpoint::disarm() noexcept { control_->parent_armed.store(0, std::memory_order_relaxed); }
+void endpoint::disarm() noexcept {
+    control_->parent_armed.store(announce::nobody, std::memory_order_relaxed);
+}
+
+bool endpoint::arm_loop(std::uint32_t slot) noexcept {
+    control_->parent_armed.store(announce::loop | slot << announce::slot_shift);
+    if (!has_message()) return false;
+    disarm();
+    return true;
+}
+
+// The worker reads this after it has found the call, which is published after it.
+void endpoint::leave_to_loop() noexcept {
+    control_->parent_armed.store(announce::later, std::memory_order_relaxed);
+}
+
+bool endpoint::left_to_loop() const noexcept {
+    return (control_->parent_armed.load() & announce::mask) >= announce::loop;
+}
+
+void endpoint::introduce_bell(std::uint32_t slot, int bell) {
+    send(message_kind::bell, 0, 0, sizeof slot, [&](writer& w) {
+        w.raw(slot);
+        w.descriptor(bell);
+    });
+}
+
+void endpoint::learn_bell(incoming& message) {
+    reader in = message.payload();
+    const auto slot = in.raw<std::uint32_t>();
+    if (slot >= loop_bells_.size()) return;
+    loop_bells_[slot].reset();
+    try {
+        loop_bells_[slot] = os::unique_fd{in.descriptor()};
+    } catch (const serialization_error&) { // too many open files: the reactor's will be rung
+    }
+}
 
 void endpoint::set_peer_spin(std::chrono::nanoseconds limit) noexcept {
     const auto ns = std::clamp<std::chrono::nanoseconds::rep>(limit.count(), 0, 1'000'000);
@@ -423,7 +499,10 @@ incoming* endpoint::wait() {
     auto& sleeps = control_->worker_sleeps;
     std::uint64_t began = 0;
     for (;;) {
-        if (incoming* message = peek()) return message;
+        if (incoming* message = peek()) {
+            tell_of_unheard();
+            return message;
+        }
         if (began == 0) began = os::monotonic_ns();
 
         // Spinning goes on as long as it pays: a wait that took longer halves it, a short one
@@ -431,6 +510,7 @@ incoming* endpoint::wait() {
         const std::uint64_t limit = control_->spin_ns.load(std::memory_order_relaxed);
         if (os::spin_for(std::min(spin_ns_, limit), [&] { return has_message(); })) continue;
 
+        tell_of_unheard();
         sleeps.store(1);
         if (!has_message() && !os::futex_wait(sleeps, 1, quiet)) {
             trim();

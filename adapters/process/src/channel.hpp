@@ -32,6 +32,7 @@
 #include <src/channel_layout.hpp>
 #include <src/protocol.hpp>
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -186,8 +187,10 @@ public:
         return send(kind, id, 0, 0, [](writer&) {});
     }
 
-    /// Wakes the peer if it sleeps.
-    void flush() noexcept;
+    /// Wakes the peer if it sleeps; true if the parent had to wake its worker.
+    bool flush() noexcept;
+    /// Worker: the same for the message that ends a call, which may be announced to an event loop.
+    void flush_reply() noexcept;
 
     /// Takes back a message that the worker has not begun: true: it never will. The parent's, for
     /// calls; one revocation per message. Belongs to the sending side's thread.
@@ -214,6 +217,17 @@ public:
     /// already, and the bell is not armed.
     [[nodiscard]] bool arm() noexcept;
     void disarm() noexcept;
+    /// The same with the bell of an event loop (see `announce`).
+    [[nodiscard]] bool arm_loop(std::uint32_t slot) noexcept;
+    /// Before a call is sent by a loop that will look for the reply by itself: no bell, but see
+    /// announce::later.
+    void leave_to_loop() noexcept;
+    /// That still holds, or its bell is armed.
+    [[nodiscard]] bool left_to_loop() const noexcept;
+    /// Parent: tells the worker the bell of an event loop; before that is armed.
+    void introduce_bell(std::uint32_t slot, int bell);
+    /// Worker: learns it.
+    void learn_bell(incoming& message);
     /// How long the worker may spin before it sleeps; 0: not at all.
     void set_peer_spin(std::chrono::nanoseconds limit) noexcept;
 
@@ -275,6 +289,8 @@ private:
     [[nodiscard]] std::uint64_t room() const noexcept;
     void wait_for_room();
     void send_descriptors();
+    void ring(bool with_reply) noexcept;
+    void tell_of_unheard() noexcept;
     void skip(std::uint32_t size) noexcept;
     [[noreturn]] static void corrupt(const char* what);
 
@@ -288,6 +304,7 @@ private:
     arena_view blocks_in_;
     incoming current_;
     std::uint64_t spin_ns_ = 0;
+    std::array<os::unique_fd, most_loops> loop_bells_; // the worker's
 };
 
 } // namespace coproc::detail

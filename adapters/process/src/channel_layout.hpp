@@ -73,6 +73,23 @@ struct crash_area {
     char paths[path_bytes];
 };
 
+/// Which bell the worker rings, in channel_control::parent_armed. Whatever it says, only once.
+namespace announce {
+inline constexpr std::uint32_t nobody = 0;
+/// The reactor's, with the next message.
+inline constexpr std::uint32_t reactor = 1;
+/// That of an event loop, with the next reply; from then on as with `later`. A progress message
+/// goes to the reactor.
+inline constexpr std::uint32_t loop = 2;
+/// An event loop knows, and takes the reply by itself. If it has not when the worker goes to sleep
+/// or finds its next task, the reactor's is rung: nobody else depends on the loop.
+inline constexpr std::uint32_t later = 3;
+inline constexpr std::uint32_t mask = 3; // above it stands the loop's slot
+inline constexpr std::uint32_t slot_shift = 2;
+} // namespace announce
+/// So many event loops can be introduced to a worker at a time.
+inline constexpr std::size_t most_loops = 8;
+
 struct channel_control {
     std::uint32_t version = 0;    // protocol_version, written before the worker starts
     std::int32_t start_error = 0; // errno of a failed exec, written by the child
@@ -81,7 +98,7 @@ struct channel_control {
 
     alignas(cache_line) std::atomic<std::uint32_t> worker_sleeps{0}; // futex
     std::atomic<std::uint32_t> spin_ns{0};                           // how long the worker may spin
-    alignas(cache_line) std::atomic<std::uint32_t> parent_armed{0};  // the bell is wanted
+    alignas(cache_line) std::atomic<std::uint32_t> parent_armed{0};  // announce, and a slot
     std::atomic<std::uint32_t> worker_wants_room{0};                 // futex
 
     alignas(cache_line) std::atomic<std::uint64_t> running_id{0};

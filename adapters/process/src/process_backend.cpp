@@ -26,12 +26,14 @@ using namespace std::chrono_literals;
 // How deep a worker's queue of tiny tasks may be; the channel guarantees room for twice as many.
 constexpr std::uint32_t prefetch_depth = 48;
 // How long an idle worker looks for its next task before it sleeps.
-constexpr auto worker_spin = 20us;
+constexpr auto worker_spin = 50us;
 // How long a waiting thread looks by itself: long enough for a sleeping worker to wake up and run a
 // short call. If it were to give up sooner, both sides would go to sleep at every call. For calls
 // that are long it is hardly worth it.
 constexpr std::int64_t longest_spin_ns = 60'000;
 constexpr std::int64_t shortest_spin_ns = 4'000;
+// The reply to such a call is awaited by looking also where a thread has other things to do.
+constexpr std::int64_t tiny_call_ns = 2'000;
 constexpr auto memory_check_interval = 50ms;
 
 worker_index count_of(const pool_options& options) {
@@ -141,7 +143,7 @@ void process_backend::start() {
 /// Feeds the dispatcher one event under the lock, and does what follows from it. Returns what the
 /// event returned.
 template <class Event>
-bool process_backend::decide(Event&& event, const work* listening) {
+bool process_backend::decide(Event&& event, const listener& by) {
     // A thread keeps its lists, so that nothing is allocated for a task; a nested decision has
     // lists of its own.
     thread_local plan kept;
@@ -162,7 +164,7 @@ bool process_backend::decide(Event&& event, const work* listening) {
         answer = event(dispatcher_, effects_);
         bind(p);
     }
-    carry_out(p, listening);
+    carry_out(p, by);
     p.clear();
     return answer;
 }
@@ -195,7 +197,7 @@ void process_backend::bind(plan& p) {
         p.all_ended = true;
 }
 
-void process_backend::carry_out(plan& p, const work* listening) {
+void process_backend::carry_out(plan& p, const listener& by) {
     for (const auto& r : p.recall)
         if (r.seat) take_back(r.seat, r.chunk_id, false);
     for (const auto& s : p.stop)
@@ -203,7 +205,7 @@ void process_backend::carry_out(plan& p, const work* listening) {
     for (std::size_t i = 0; i < p.assign.size(); ++i) {
         const auto& [seat, what] = p.assign[i];
         if (!seat) continue;
-        send(seat, what, what.of.get() == listening);
+        send(seat, what, by);
         if (i + 1 == p.assign.size() || p.assign[i + 1].seat != seat) seat->flush();
     }
     for (const auto& w : p.finished)
@@ -271,9 +273,12 @@ void process_backend::launch_worker(worker_index index) {
     seat->watch();
 }
 
-void process_backend::send(const seat_ptr& seat, const chunk& c, bool sender_listens) {
+void process_backend::send(const seat_ptr& seat, const chunk& c, const listener& by) {
     try {
-        if (!seat->send(c, max_worker_memory_ != 0, sender_listens)) give_back(seat, c.id);
+        const bool heard = c.of.get() == by.to;
+        const bool sent =
+            seat->send(c, max_worker_memory_ != 0, heard && by.caller, heard ? by.loop : nullptr);
+        if (!sent) give_back(seat, c.id);
     } catch (...) {
         refuse(seat, c, std::current_exception());
     }
@@ -442,6 +447,14 @@ void process_backend::on_bell(const seat_ptr& seat) {
     hear_out(seat, worker_seat::afterwards::wait_for_bell);
 }
 
+void process_backend::on_loop(const seat_ptr& seat) {
+    hear_out(seat, worker_seat::afterwards::wait_for_loop);
+}
+
+bool process_backend::calls_are_tiny() const noexcept {
+    return last_call_ns_.load(std::memory_order_relaxed) < tiny_call_ns;
+}
+
 void process_backend::hear_out(const seat_ptr& seat, worker_seat::afterwards then) {
     for (;;) {
         auto news = seat->listen(then);
@@ -550,7 +563,8 @@ void process_backend::submit(work& w) {
     if (!w.remote())
         throw std::logic_error{
             "coproc: this work can only run on threads (it was made for a dummy pool)"};
-    const bool listens = w.submitter_waits() && !on_reactor_thread();
+    listener by{.to = &w, .caller = w.submitter_waits() && !on_reactor_thread()};
+    if (!by.caller && !w.many()) by.loop = loop_bell::here();
     const bool accepted = decide(
         [&](dispatcher& d, effects& out) {
             if (!d.accepts()) return false;
@@ -558,8 +572,9 @@ void process_backend::submit(work& w) {
             d.submit(w, w.plain() ? steady::time_point{} : steady::now(), out);
             return true;
         },
-        listens ? &w : nullptr);
+        by);
     if (!accepted) throw pool_closed_error{};
+    if (by.loop) by.loop->look_soon();
 }
 
 void process_backend::extend(work& w, std::uint64_t items, bool more_to_come) {

@@ -45,6 +45,8 @@ public:
 
     // --- called by seats -----------------------------------------------------------------------------------------
     void on_bell(const seat_ptr& seat);
+    void on_loop(const seat_ptr& seat);
+    [[nodiscard]] bool calls_are_tiny() const noexcept;
     void on_end(const seat_ptr& seat);
     void on_no_hello(const seat_ptr& seat);
 
@@ -52,12 +54,18 @@ private:
     /// The dispatcher's effects with the seats they concern, bound under the same lock as the
     /// decision.
     struct plan;
-    /// `listening`: the caller will listen to the worker that gets this, and be done before it does
-    /// anything else.
+    /// Who takes the reply to a work that is being submitted, if not the reactor.
+    struct listener {
+        const work* to = nullptr;
+        /// The caller will listen to the worker that gets it, and be done before it does anything
+        /// else.
+        bool caller = false;
+        std::shared_ptr<loop_bell> loop{}; ///< the loop that the caller runs
+    };
     template <class Event>
-    bool decide(Event&& event, const work* listening = nullptr);
+    bool decide(Event&& event, const listener& by = {});
     void bind(plan& p);
-    void carry_out(plan& p, const work* listening);
+    void carry_out(plan& p, const listener& by);
     void launch_worker(worker_index index);
     void digest(const seat_ptr& seat, worker_news news);
     void hear_out(const seat_ptr& seat, worker_seat::afterwards then);
@@ -67,7 +75,7 @@ private:
     void bury(const seat_ptr& seat, int exit_code, std::optional<running_call> running);
     template <class F>
     void once_digested(const seat_ptr& seat, F&& then);
-    void send(const seat_ptr& seat, const chunk& c, bool sender_listens);
+    void send(const seat_ptr& seat, const chunk& c, const listener& by);
     void refuse(const seat_ptr& seat, const chunk& c, std::exception_ptr error);
     void process_ended(const seat_ptr& seat);
     /// What the log is to hear of a worker that was replaced or could not be started: noted under

@@ -44,8 +44,9 @@ enum class message_kind : std::uint32_t {
     retire,
     no_runtime,
     run,
+    bell, // a further eventfd: {slot, descriptor}
 };
-inline constexpr auto last_message_kind = message_kind::run;
+inline constexpr auto last_message_kind = message_kind::bell;
 
 /// Flags of a call.
 namespace call_flag {

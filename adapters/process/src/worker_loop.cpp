@@ -126,6 +126,9 @@ int worker_loop::run() {
             exception_registry::learn(in);
             break;
         }
+        case message_kind::bell:
+            channel_.learn_bell(message);
+            break;
         case message_kind::retire:
             return 0;
         default:
@@ -197,7 +200,7 @@ void worker_loop::serve(incoming& message) {
         call.fail(std::current_exception(), facts());
     }
     channel_.end_running();
-    channel_.flush();
+    channel_.flush_reply();
 }
 
 } // namespace coproc::detail

@@ -86,7 +86,47 @@ void worker_seat::teach() {
     learned_ = known;
 }
 
-bool worker_seat::send(const chunk& c, bool want_rss, bool sender_listens) {
+/// Leaves the replies to a loop, if nothing is in flight for anybody else.
+bool worker_seat::leave_to(const std::shared_ptr<loop_bell>& loop) {
+    if (loop_ == loop) return true;
+    if (!flights_.empty()) return false;
+    leave_loop();
+    // A slot of its own, or one whose loop is gone.
+    auto at = std::ranges::find_if(loops_, [&](const auto& l) { return l.lock() == loop; });
+    if (at == loops_.end()) {
+        at = std::ranges::find_if(loops_, [](const auto& l) { return l.expired(); });
+        if (at == loops_.end()) {
+            if (loops_.size() == most_loops) return false;
+            at = loops_.emplace(at);
+        }
+        at->reset();
+        const auto slot = static_cast<std::uint32_t>(at - loops_.begin());
+        try {
+            process_->channel().introduce_bell(slot, loop->descriptor());
+        } catch (const std::exception&) {
+            return false; // no room, or too many descriptors under way
+        }
+        *at = loop;
+    }
+    loop->add(shared_from_this());
+    loop_ = loop;
+    loop_slot_ = static_cast<std::uint32_t>(at - loops_.begin());
+    return true;
+}
+
+void worker_seat::leave_loop() noexcept {
+    if (loop_) loop_->remove(*this);
+    loop_.reset();
+}
+
+void worker_seat::arm_reactor() {
+    unheard_ = false;
+    leave_loop();
+    if (process_->channel().arm()) os::ring(process_->doorbell());
+}
+
+bool worker_seat::send(const chunk& c, bool want_rss, bool sender_listens,
+                       const std::shared_ptr<loop_bell>& loop) {
     const std::scoped_lock lock{mutex_};
     if (left_) return true;
     if (!unwanted_.empty() && std::erase(unwanted_, c.id) != 0) return false;
@@ -101,11 +141,16 @@ bool worker_seat::send(const chunk& c, bool want_rss, bool sender_listens) {
     w.size(c, s);
     auto& channel = process_->channel();
     if (sender_listens && flights_.empty()) {
+        leave_loop();
         channel.disarm();
         unheard_ = true;
-    } else if (unheard_ && !sender_listens) {
-        unheard_ = false;
-        if (channel.arm()) os::ring(process_->doorbell());
+    } else if (loop && leave_to(loop)) {
+        if (flights_.empty()) {
+            channel.leave_to_loop();
+            unheard_ = false;
+        }
+    } else if ((unheard_ || loop_) && !sender_listens) {
+        arm_reactor();
     }
     writer& out = channel.begin(message_kind::call, c.id, flags, s.size());
     try {
@@ -131,7 +176,7 @@ bool worker_seat::send(const chunk& c, bool want_rss, bool sender_listens) {
 
 void worker_seat::flush() noexcept {
     const std::scoped_lock lock{mutex_};
-    if (!left_) process_->channel().flush();
+    if (!left_) was_asleep_.store(process_->channel().flush(), std::memory_order_relaxed);
 }
 
 worker_seat::revocation worker_seat::revoke(std::uint64_t chunk_id, bool for_good) {
@@ -190,16 +235,32 @@ void worker_seat::hear_all(worker_news& news, afterwards then) {
     auto& channel = process_->channel();
     for (;;) {
         while (incoming* message = channel.peek()) {
+            if (then == afterwards::wait_for_loop &&
+                message->bytes.size() > endpoint::inline_limit) {
+                leave_loop();
+                channel.disarm();
+                os::ring(process_->doorbell()); // a loop has other things to do than to decode that
+                return;
+            }
             hear(*message, news);
             channel.pop();
             if (news.done.size() >= news_limit || news.handshake_now) return;
         }
         if (then == afterwards::nothing) return;
-        unheard_ = then == afterwards::wait_for_what_is_due && flights_.empty();
+        unheard_ = then != afterwards::wait_for_bell && flights_.empty();
         if (unheard_) {
+            leave_loop();
             channel.disarm();
             return;
         }
+        if (loop_ && then == afterwards::wait_for_loop) {
+            if (!channel.arm_loop(loop_slot_)) return;
+            continue;
+        }
+        // The reactor may have come too late, when the loop had been there and gone on. What it
+        // reads here can only change to `nobody`, and its bell is rung for that.
+        if (loop_ && then == afterwards::wait_for_bell && channel.left_to_loop()) return;
+        leave_loop();
         if (!channel.arm()) return;
     }
 }
@@ -282,6 +343,12 @@ void worker_seat::trim() {
     trim_due_ = false;
 }
 
+void worker_seat::hear_for_loop() { pool_->on_loop(shared_from_this()); }
+
+bool worker_seat::reply_is_near() const noexcept {
+    return !was_asleep_.load(std::memory_order_relaxed) && pool_->calls_are_tiny();
+}
+
 void worker_seat::disarm() {
     const std::scoped_lock lock{mutex_};
     if (!left_) process_->channel().disarm();
@@ -315,6 +382,7 @@ bool worker_seat::leave() {
     const std::scoped_lock lock{mutex_};
     if (left_) return false;
     left_ = true;
+    leave_loop();
     dropped.swap(flights_);
     return true;
 }

@@ -9,6 +9,7 @@
 #include <coproc/detail/dispatcher.hpp>
 #include <coproc/detail/patient_mutex.hpp>
 #include <src/handshake.hpp>
+#include <src/loop_bell.hpp>
 #include <src/worker_process.hpp>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -61,8 +62,10 @@ public:
     /// Puts the chunk on the channel. Throws what encoding threw; then nothing was sent. False: it
     /// has been revoked for good meanwhile. Nothing happens when dead. `sender_listens`: the
     /// calling thread will wait for the reply by itself and end that with wait_for_what_is_due, so
-    /// the bell need not ring for it.
-    bool send(const chunk& c, bool want_rss, bool sender_listens);
+    /// the bell need not ring for it. `loop`: the calling thread runs this loop, and will have it
+    /// look for the reply.
+    bool send(const chunk& c, bool want_rss, bool sender_listens,
+              const std::shared_ptr<loop_bell>& loop = {});
     /// Wakes the worker if it sleeps.
     void flush() noexcept;
     enum class revocation {
@@ -80,12 +83,17 @@ public:
         wait_for_bell,        ///< the bell is armed, so that what comes later is announced
         wait_for_what_is_due, ///< the same, unless nothing is in flight: then the next send sees to
                               ///< it
+        wait_for_loop,        ///< the same for a loop: its bell, if all replies are left to it
     };
     /// Takes what is on the channel.
     worker_news listen(afterwards then);
     /// The bell stays silent while a thread looks by itself.
     void disarm();
     [[nodiscard]] bool has_news();
+    /// A loop takes what was left to it.
+    void hear_for_loop();
+    /// The worker was awake when it was last sent something, and calls are very short.
+    [[nodiscard]] bool reply_is_near() const noexcept;
     [[nodiscard]] std::optional<running_call> running() const noexcept {
         return process_->channel().running();
     }
@@ -121,6 +129,9 @@ private:
 
     void hear_all(worker_news& news, afterwards then);
     void hear(incoming& message, worker_news& news);
+    void arm_reactor();
+    [[nodiscard]] bool leave_to(const std::shared_ptr<loop_bell>& loop);
+    void leave_loop() noexcept;
     void wait_for_bell();
     void teach();
     void trim_after(steady::duration time);
@@ -138,6 +149,10 @@ private:
     bool left_ = false;
     bool unheard_ =
         false; // the bell is not armed, and what is in flight has a thread that listens for it
+    std::shared_ptr<loop_bell> loop_; // takes the replies to all that is in flight
+    std::uint32_t loop_slot_ = 0;
+    std::vector<std::weak_ptr<loop_bell>> loops_; // by slot: the worker knows their bells
+    std::atomic<bool> was_asleep_{false};         // when it was last sent something
     std::atomic<bool> ready_{false};
     steady::time_point last_large_{}; // when a payload was sent that takes memory of its own
     bool trim_due_ = false;           // the timer runs that gives such memory back

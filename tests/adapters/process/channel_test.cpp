@@ -249,6 +249,84 @@ TEST_CASE("channel: ping-pong between two threads, asleep and awake") {
     CHECK(bells > 0);
 }
 
+TEST_CASE("channel: a reply that is left to an event loop is told to others if it does not come") {
+    both_ends ch;
+    const os::unique_fd loop = os::make_eventfd();
+    ch.parent.introduce_bell(0, loop.get());
+    incoming* message = ch.worker.peek();
+    REQUIRE(message != nullptr);
+    CHECK(message->kind == message_kind::bell);
+    ch.worker.learn_bell(*message);
+    ch.worker.pop();
+    const auto reply = [&](std::uint64_t id) {
+        writer& w = ch.worker.begin(message_kind::reply, id, 0, 0);
+        static_cast<void>(w);
+        ch.worker.commit();
+        ch.worker.flush_reply();
+    };
+    const auto take = [&] {
+        REQUIRE(ch.parent.peek() != nullptr);
+        ch.parent.pop();
+    };
+    const auto worker_sleeps_until_called = [&] {
+        std::thread worker{[&] {
+            ch.worker.wait();
+            ch.worker.pop();
+        }};
+        while (ch.parent.control().worker_sleeps.load() == 0)
+            std::this_thread::yield();
+        return worker;
+    };
+    const auto call = [&](std::thread worker) {
+        ch.parent.send(message_kind::call, 7);
+        worker.join();
+    };
+
+    // The loop looks by itself: no bell.
+    ch.parent.leave_to_loop();
+    reply(1);
+    CHECK_FALSE(rung(ch.parent.bell()));
+    CHECK_FALSE(rung(loop.get()));
+    take();
+    call(worker_sleeps_until_called());
+    CHECK_FALSE(rung(ch.parent.bell()));
+
+    // It sleeps: its bell. It does not come: the reactor's before the worker sleeps, once.
+    CHECK_FALSE(ch.parent.arm_loop(0));
+    CHECK(ch.parent.left_to_loop());
+    reply(2);
+    CHECK(os::quiet(loop.get()));
+    CHECK_FALSE(rung(ch.parent.bell()));
+    CHECK(ch.parent.left_to_loop());
+    auto asleep = worker_sleeps_until_called();
+    CHECK(os::quiet(ch.parent.bell()));
+    CHECK_FALSE(ch.parent.left_to_loop());
+    call(std::move(asleep));
+    CHECK_FALSE(rung(ch.parent.bell()));
+    take();
+
+    // Or before the worker begins with its next call.
+    ch.parent.leave_to_loop();
+    reply(3);
+    ch.parent.send(message_kind::call, 4);
+    REQUIRE(ch.worker.wait() != nullptr);
+    CHECK(os::quiet(ch.parent.bell()));
+    ch.worker.pop();
+    take();
+
+    // What is no reply is for the reactor; so is all of a loop that the worker does not know.
+    CHECK_FALSE(ch.parent.arm_loop(0));
+    ch.worker.send(message_kind::progress, 5);
+    CHECK(os::quiet(ch.parent.bell()));
+    take();
+    CHECK_FALSE(ch.parent.arm_loop(3));
+    reply(6);
+    CHECK(os::quiet(ch.parent.bell()));
+    CHECK(ch.parent.arm_loop(0)); // there is something already
+    take();
+    CHECK_FALSE(rung(loop.get()));
+}
+
 TEST_CASE("channel: the bell rings once, and only when it is armed") {
     both_ends ch;
     ch.worker.send(message_kind::reply, 1);

@@ -6,6 +6,7 @@
 
 #include <coproc/detail/awaitable_fix.hpp>
 #include <coproc/detail/callback_executor.hpp>
+#include <coproc/detail/event_loop.hpp>
 #include <coproc/detail/result_core.hpp>
 
 #include <boost/asio/associated_cancellation_slot.hpp>
@@ -14,7 +15,10 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 
+#include <atomic>
 #include <coroutine>
+#include <memory>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -48,21 +52,45 @@ void deliver(result_state<R>& state, Handler&& handler) {
     }
 }
 
-/// Waits for a state on behalf of an Asio handler, and calls it on the handler's own executor.
+/// Waits for a state on behalf of an Asio handler, and calls it on the handler's own executor. If
+/// the executor's context is destroyed first, the handler is destroyed with it, as Asio does with
+/// those that wait for its own operations.
 template <class R, class Handler>
-class handler_continuation final : public continuation {
+class handler_continuation final : public continuation, private loop_resident {
+    using executor = boost::asio::associated_executor_t<Handler>;
+
 public:
     handler_continuation(state_ptr<R> state, Handler handler)
         : state_{std::move(state)},
-          work_{boost::asio::get_associated_executor(handler)},
-          handler_{std::move(handler)} {}
+          waiting_{std::in_place, boost::asio::get_associated_executor(handler),
+                   std::move(handler)},
+          loop_{loop_of(waiting_->work.get_executor())} {
+        if (loop_) loop_->move_in(*this);
+    }
 
     void resume() noexcept override {
-        [[maybe_unused]] const auto held = holding_context(work_.get_executor());
-        boost::asio::post(work_.get_executor(), [this] {
-            auto handler = std::move(handler_);
+        if (const auto loop = loop_) { // this may be gone before move_out() returns
+            if (!loop->move_out(*this, [this] { post(); })) ended();
+        } else {
+            post();
+        }
+    }
+
+private:
+    struct waiting {
+        waiting(const executor& e, Handler&& h) : work{e}, handler{std::move(h)} {}
+        boost::asio::executor_work_guard<executor> work;
+        Handler handler;
+    };
+
+    ~handler_continuation() override = default;
+
+    void post() noexcept {
+        [[maybe_unused]] const auto held = holding_context(waiting_->work.get_executor());
+        boost::asio::post(waiting_->work.get_executor(), [this] {
+            auto handler = std::move(waiting_->handler);
             const auto state = std::move(state_);
-            auto work = std::move(work_);
+            auto work = std::move(waiting_->work);
             delete this; // memory is back before the handler runs, as Asio has it
             // The slot must not keep the state alive, nor cancel a later operation's.
             if (auto slot = boost::asio::get_associated_cancellation_slot(handler);
@@ -72,12 +100,19 @@ public:
         });
     }
 
-private:
-    ~handler_continuation() override = default;
+    void evicted() noexcept override {
+        waiting_.reset();
+        ended();
+    }
+    /// Evicted, and the result is there: whichever is later.
+    void ended() noexcept {
+        if (ended_.exchange(true, std::memory_order_acq_rel)) delete this;
+    }
 
     state_ptr<R> state_;
-    boost::asio::executor_work_guard<boost::asio::associated_executor_t<Handler>> work_;
-    Handler handler_;
+    std::optional<waiting> waiting_;
+    const std::shared_ptr<event_loop> loop_;
+    std::atomic<bool> ended_{false};
 };
 
 struct initiate_take {

@@ -1,0 +1,134 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+
+#include <src/loop_bell.hpp>
+
+#include <coproc/log.hpp>
+#include <os/clock.hpp>
+#include <os/eventfd.hpp>
+#include <os/spin.hpp>
+#include <src/fork_guard.hpp>
+#include <src/worker_seat.hpp>
+
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <mutex>
+#include <system_error>
+#include <utility>
+
+namespace coproc::detail {
+
+namespace {
+
+// A reply that is near is waited for by looking, for not much longer than it takes to be told.
+constexpr std::uint64_t look_ns = 4'000;
+
+} // namespace
+
+loop_bell::loop_bell(boost::asio::io_context& context)
+    : context_{context}, generation_{fork_generation()}, bell_{os::make_eventfd()} {
+    auto duplicate = bell_.duplicate();
+    watch_.emplace(context, duplicate.get());
+    static_cast<void>(duplicate.release());
+    keep_private(bell_.get());
+    keep_private(watch_->native_handle());
+}
+
+loop_bell::~loop_bell() { no_longer_private(bell_.get()); }
+
+std::shared_ptr<loop_bell> loop_bell::here() {
+    const auto& loop = event_loop::recent();
+    auto* const context = loop ? loop->running_here() : nullptr;
+    if (context == nullptr) return nullptr;
+    try {
+        return std::static_pointer_cast<loop_bell>(
+            loop->annex([&] { return std::make_shared<loop_bell>(*context); }));
+    } catch (const std::system_error&) {
+        return nullptr; // the reactor's bell will do
+    }
+}
+
+void loop_bell::add(std::shared_ptr<worker_seat> seat) {
+    const std::scoped_lock lock{mutex_};
+    seats_.push_back(std::move(seat));
+}
+
+void loop_bell::remove(const worker_seat& seat) noexcept {
+    std::shared_ptr<worker_seat> dropped; // not the last: the caller works with it
+    const std::scoped_lock lock{mutex_};
+    const auto at = std::ranges::find(seats_, &seat, [](const auto& s) { return s.get(); });
+    if (at == seats_.end()) return;
+    dropped = std::move(*at);
+    *at = std::move(seats_.back());
+    seats_.pop_back();
+}
+
+void loop_bell::look_soon() {
+    if (!look_due_.exchange(true))
+        boost::asio::post(context_, [self = shared_from_this()] { self->look(); });
+}
+
+void loop_bell::look() {
+    look_due_.store(false);
+    hear();
+}
+
+/// On a thread that runs the context, in a handler.
+void loop_bell::hear() {
+    std::vector<std::shared_ptr<worker_seat>> seats;
+    {
+        const std::scoped_lock lock{mutex_};
+        seats = seats_;
+    }
+    const auto near = [](const auto& s) { return s->reply_is_near(); };
+    if (std::ranges::any_of(seats, near))
+        os::spin_for(look_ns, [&] {
+            return std::ranges::any_of(seats, [](const auto& s) { return s->has_news(); });
+        });
+    for (const auto& s : seats) {
+        try {
+            s->hear_for_loop();
+        } catch (const std::exception& e) { // not the program's: it did not ask for this
+            log(log_kind::other, e.what());
+        }
+    }
+    bool more = false;
+    {
+        const std::scoped_lock lock{mutex_};
+        more = !seats_.empty();
+    }
+    if (more) wait();
+}
+
+/// The wait itself shall not keep the context running: each handler that waits for a result does
+/// so. Its work is taken back while the handler that runs has some, so that the context does not
+/// take that for the end.
+void loop_bell::wait() {
+    if (waiting_.exchange(true)) return;
+    watch_->async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                       [self = shared_from_this()](boost::system::error_code ec) {
+                           self->context_.get_executor().on_work_started();
+                           if (!ec) self->on_bell();
+                       });
+    context_.get_executor().on_work_finished();
+}
+
+void loop_bell::on_bell() {
+    if (generation_ != fork_generation()) return; // the parent's: what it says is not ours to take
+    os::quiet(bell_.get());
+    waiting_.store(false);
+    hear();
+}
+
+void loop_bell::torn_down() noexcept {
+    std::vector<std::shared_ptr<worker_seat>> dropped;
+    {
+        const std::scoped_lock lock{mutex_};
+        dropped.swap(seats_);
+    }
+    no_longer_private(watch_->native_handle());
+    watch_.reset();
+}
+
+} // namespace coproc::detail

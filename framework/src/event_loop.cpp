@@ -1,0 +1,95 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+
+#include <coproc/detail/event_loop.hpp>
+
+#include <coproc/detail/forks.hpp>
+
+namespace coproc::detail {
+
+namespace {
+
+/// Tells the loop that its context goes.
+class loop_service final : public boost::asio::execution_context::service {
+public:
+    using key_type = loop_service;
+    static boost::asio::execution_context::id id;
+
+    explicit loop_service(boost::asio::execution_context& context)
+        : service{context}, loop{std::make_shared<event_loop>(context)} {}
+
+    const std::shared_ptr<event_loop> loop;
+
+private:
+    void shutdown() override { loop->tear_down(); }
+};
+
+boost::asio::execution_context::id loop_service::id;
+
+thread_local std::shared_ptr<event_loop> last_asked_for;
+
+} // namespace
+
+event_loop::event_loop(boost::asio::execution_context& context)
+    : generation_{count_forks()}, context_{&context} {}
+
+std::shared_ptr<event_loop> event_loop::of(boost::asio::execution_context& context) {
+    auto& recent = last_asked_for;
+    if (recent && recent->generation_ == count_forks()) {
+        // Another context may have been made where one was before.
+        const std::scoped_lock lock{recent->mutex_};
+        if (recent->context_ == &context) return recent;
+    }
+    auto found = boost::asio::use_service<loop_service>(context).loop;
+    if (found->generation_ != count_forks()) return nullptr;
+    recent = found;
+    return found;
+}
+
+const std::shared_ptr<event_loop>& event_loop::recent() noexcept { return last_asked_for; }
+
+boost::asio::io_context* event_loop::running_here() noexcept {
+    if (generation_ != count_forks()) return nullptr;
+    const std::scoped_lock lock{mutex_};
+    auto* const io = io_.load(std::memory_order_relaxed);
+    if (context_ == nullptr || io == nullptr) return nullptr;
+    return io->get_executor().running_in_this_thread() ? io : nullptr;
+}
+
+void event_loop::move_in(loop_resident& r) noexcept {
+    const std::scoped_lock lock{mutex_};
+    r.resident_ = true;
+    r.previous_ = nullptr;
+    r.next_ = residents_;
+    if (residents_ != nullptr) residents_->previous_ = &r;
+    residents_ = &r;
+}
+
+void event_loop::unlink(loop_resident& r) noexcept {
+    r.resident_ = false;
+    (r.previous_ != nullptr ? r.previous_->next_ : residents_) = r.next_;
+    if (r.next_ != nullptr) r.next_->previous_ = r.previous_;
+}
+
+void event_loop::tear_down() noexcept {
+    if (generation_ != count_forks()) return; // all of it is the parent's
+    std::shared_ptr<loop_annex> annex;
+    {
+        const std::scoped_lock lock{mutex_};
+        context_ = nullptr;
+        annex.swap(annex_);
+    }
+    if (annex) annex->torn_down();
+    for (;;) {
+        loop_resident* next = nullptr;
+        {
+            const std::scoped_lock lock{mutex_};
+            next = residents_;
+            if (next == nullptr) return;
+            unlink(*next);
+        }
+        next->evicted(); // may destroy a coroutine, and with it what has moved in
+    }
+}
+
+} // namespace coproc::detail
