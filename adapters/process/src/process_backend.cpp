@@ -25,8 +25,9 @@ using namespace std::chrono_literals;
 
 // How deep a worker's queue of tiny tasks may be; the channel guarantees room for twice as many.
 constexpr std::uint32_t prefetch_depth = 48;
-// How long an idle worker looks for its next task before it sleeps.
-constexpr auto worker_spin = 50us;
+// How long an idle worker looks for its next task before it sleeps: long enough for a thread that
+// its reply wakes up to make the next call.
+constexpr auto worker_spin = 40us;
 // How long a waiting thread looks by itself: long enough for a sleeping worker to wake up and run a
 // short call. If it were to give up sooner, both sides would go to sleep at every call. For calls
 // that are long it is hardly worth it.
