@@ -8,6 +8,8 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <sys/mman.h>
+#include <unistd.h>
 
 namespace coproc::detail {
 namespace {
@@ -63,6 +65,16 @@ const std::error_category& distant(const std::string& name, int value, std::stri
 }
 
 } // namespace
+
+void about_to_fill(void* memory, std::size_t bytes) noexcept {
+    const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+    const auto begin = (reinterpret_cast<std::uintptr_t>(memory) + page - 1) / page * page;
+    const auto end = (reinterpret_cast<std::uintptr_t>(memory) + bytes) / page * page;
+    // A wish: where it is not granted, everything is as it would have been.
+    if (begin < end)
+        static_cast<void>(
+            ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE)); // NOLINT
+}
 
 void size_error_code(sizer& s, int value, const std::error_category& category) {
     s.bytes(1 + sizeof(std::int32_t));

@@ -72,7 +72,7 @@ int main(int argc, char** argv) {
         };
         row("process.first_result." + method, arguments.quick ? 5 : 15,
             [&] { return in_a_fresh_process(argv[0], method, 0); });
-        row("process.first_result_3gb." + method, arguments.quick ? 1 : 3,
+        row("process.first_result_3gb." + method, arguments.quick ? 3 : 5,
             [&] { return in_a_fresh_process(argv[0], method, large); });
         row("process.next_pool." + method, arguments.quick ? 5 : 15,
             [&] { return first_result(method_of(method)); });

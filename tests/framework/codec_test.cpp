@@ -15,6 +15,7 @@
 #include <list>
 #include <map>
 #include <mutex>
+#include <numeric>
 #include <queue>
 #include <random>
 #include <set>
@@ -552,4 +553,15 @@ TEST_CASE("codec: a byte that is neither 0 nor 1 does not become a strange bool"
     const std::vector<std::byte> bytes(1, std::byte{77});
     CHECK(from_bytes<bool>(bytes) == true);
     CHECK(from_bytes<flag>(bytes) == on);
+}
+
+TEST_CASE("codec: large values, wherever they begin in their message") {
+    std::vector<double> numbers(700'001);
+    std::iota(numbers.begin(), numbers.end(), 0.5);
+    const std::string text(5'000'001, 'x');
+    // After one byte nothing is aligned.
+    const std::tuple<std::uint8_t, std::vector<double>> odd{7, numbers};
+    CHECK(from_bytes<std::tuple<std::uint8_t, std::vector<double>>>(to_bytes(odd)) == odd);
+    CHECK(from_bytes<std::vector<double>>(to_bytes(numbers)) == numbers);
+    CHECK(from_bytes<std::string>(to_bytes(text)) == text);
 }

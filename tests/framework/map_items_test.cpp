@@ -204,3 +204,18 @@ TEST_CASE("a thread that was given up does not look at what its caller lent") {
     pool.close();
     CHECK(pool.join(patience));
 }
+
+TEST_CASE("a function on a thread may change what it is called with") {
+    coproc::dummy::pool pool{2};
+    std::vector<int> values(1000);
+    std::iota(values.begin(), values.end(), 0);
+    const auto former = pool.map(
+        [&](int x) {
+            values[static_cast<std::size_t>(999 - x)] = -1;
+            return x;
+        },
+        values);
+    CHECK(std::ranges::count(values, -1) == 1000);
+    for (int i = 0; i < 1000; ++i)
+        REQUIRE(former[static_cast<std::size_t>(i)] == i);
+}

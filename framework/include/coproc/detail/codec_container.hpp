@@ -87,6 +87,11 @@ void encode_elements(writer& w, const Range& range, std::size_t count) {
     }
 }
 
+/// A value of that many bytes is worth asking for large pages: to touch fresh memory page by page
+/// takes longer than to copy it.
+inline constexpr std::size_t large_value = std::size_t{4} << 20;
+void about_to_fill(void* memory, std::size_t bytes) noexcept;
+
 // --- contiguous: vector, string ------------------------------------------------------------------
 
 template <class T>
@@ -129,13 +134,25 @@ private:
     static T from_bytes(const std::byte* from, std::size_t count) {
         T value;
         if (count == 0) return value;
+        if (count * sizeof(element) >= large_value) {
+            value.reserve(count);
+            about_to_fill(value.data(), count * sizeof(element));
+        }
         if (reinterpret_cast<std::uintptr_t>(from) % alignof(element) ==
             0) { // the usual case: nothing is written twice
             const auto* first = reinterpret_cast<const element*>(from);
             value.assign(first, first + count);
         } else if constexpr (std::default_initializable<element>) {
-            value.resize(count);
-            std::memcpy(static_cast<void*>(value.data()), from, count * sizeof(element));
+            // What is written twice is still in the cache the second time.
+            constexpr std::size_t some = std::max<std::size_t>(16384 / sizeof(element), 1);
+            value.reserve(count);
+            for (std::size_t done = 0; done != count;) {
+                const std::size_t n = std::min(some, count - done);
+                value.resize(done + n);
+                std::memcpy(static_cast<void*>(value.data() + done), from + done * sizeof(element),
+                            n * sizeof(element));
+                done += n;
+            }
         } else {
             value.reserve(count);
             for (; count != 0; --count, from += sizeof(element))

@@ -77,15 +77,16 @@ chunk_outcome accept_chunk(const chunk& c, reader& r, const failure_info& where,
 
 inline constexpr std::size_t largest_borrowed = 4096;
 
-/// What is copied byte by byte whenever it is read. `Remote`: also into a message.
+/// Whether items can be lent: those that are copied byte by byte whenever they are read. Where
+/// calls never leave the process they are not: a function may have references, and change by them
+/// what it is called with.
 template <bool Remote, class Item>
 consteval bool find_borrowable() {
-    if constexpr (!std::is_trivially_copyable_v<Item> || sizeof(Item) > largest_borrowed)
-        return false;
-    else if constexpr (Remote)
-        return is_bits<Item>;
+    if constexpr (Remote)
+        return is_bits<Item> && std::is_trivially_copyable_v<Item> &&
+               sizeof(Item) <= largest_borrowed;
     else
-        return true;
+        return false;
 }
 template <bool Remote, class Item>
 inline constexpr bool can_borrow = find_borrowable<Remote, Item>();
@@ -198,7 +199,9 @@ private:
         alignas(Item) std::byte copies[some * sizeof(Item)];
         for (std::uint32_t begin = 0; begin < c.count; begin += some) {
             const std::uint32_t end = begin + std::min(some, c.count - begin);
-            if (!loan_.begin()) return {begin, {}};
+            if (!loan_.begin())
+                return {begin, local_failure(std::make_exception_ptr(map_is_over()),
+                                             here(*this, c.first + begin))};
             std::memcpy(copies, inputs_.from(c.first + begin), (end - begin) * sizeof(Item));
             loan_.end();
             const auto* const items = std::launder(reinterpret_cast<const Item*>(copies));
@@ -210,11 +213,13 @@ private:
         return {c.count, {}};
     }
 
+    static cancelled_error map_is_over() { return cancelled_error{"coproc: the map is over"}; }
+
     void encode_side_by_side(const chunk& c, writer& w) const {
         if constexpr (may_borrow) {
             if (inputs_.lent()) {
                 // Over: the map is, too, and nobody wants this chunk any more.
-                if (!loan_.begin()) throw cancelled_error{"coproc: the map is over"};
+                if (!loan_.begin()) throw map_is_over();
                 const std::unique_ptr<loan, end_of_loan> reading{&loan_};
                 encode_chunk(w, f_, inputs_.from(c.first), c.count);
                 return;

@@ -71,7 +71,7 @@ public:
     auto map_async(F&& f, std::initializer_list<T> items) const {
         return map_range(std::forward<F>(f), items);
     }
-    /// map_async and get: returns std::vector<R>, or nothing.
+    /// map_async and get: returns std::vector<R>, or nothing. The range is read until then.
     template <class F, input_sequence Range>
     auto map(F&& f, Range&& range) const {
         if constexpr (borrows<F, Range>())
