@@ -16,16 +16,12 @@
 namespace coproc::detail {
 namespace {
 
-constexpr int most_resets = 16;
-
 struct guard {
     std::atomic<unsigned> generation{0};
     std::mutex mutex; // of what follows
     std::vector<int> descriptors;
-    void (*resets[most_resets])() noexcept = {};
-    int reset_count = 0;
-    void (*worker_resets[most_resets])() noexcept = {};
-    int worker_reset_count = 0;
+    std::vector<void (*)() noexcept> resets;
+    std::vector<void (*)() noexcept> worker_resets;
 };
 
 /// The mutex is this thread's, also in the child that it forks.
@@ -52,8 +48,8 @@ void in_child() noexcept {
     // anew.
     if (!forks_with_the_mutex) ::new (&g.mutex) std::mutex;
     ::new (&g.descriptors) std::vector<int>;
-    for (int i = 0; i != g.reset_count; ++i)
-        g.resets[i]();
+    for (auto* const reset : g.resets)
+        reset();
 }
 
 } // namespace
@@ -62,16 +58,16 @@ unsigned fork_generation() noexcept {
     return the_guard().generation.load(std::memory_order_relaxed);
 }
 
-void on_fork_in_child(void (*reset)() noexcept) noexcept {
+void on_fork_in_child(void (*reset)() noexcept) {
     guard& g = the_guard();
     const std::scoped_lock lock{g.mutex};
-    if (g.reset_count != most_resets) g.resets[g.reset_count++] = reset;
+    g.resets.push_back(reset);
 }
 
-void on_worker_fork(void (*reset)() noexcept) noexcept {
+void on_worker_fork(void (*reset)() noexcept) {
     guard& g = the_guard();
     const std::scoped_lock lock{g.mutex};
-    if (g.worker_reset_count != most_resets) g.worker_resets[g.worker_reset_count++] = reset;
+    g.worker_resets.push_back(reset);
 }
 
 void keep_private(int fd) {
@@ -104,8 +100,8 @@ pid_t fork_without_private(const int* except) {
                 ++keep;
             if (*keep == -1) ::close(fd);
         }
-        for (int i = 0; i != g.worker_reset_count; ++i)
-            g.worker_resets[i]();
+        for (auto* const reset : g.worker_resets)
+            reset();
         return 0;
     }
     return os::check(pid, "fork a worker");

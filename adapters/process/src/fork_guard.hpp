@@ -15,11 +15,11 @@ unsigned fork_generation() noexcept;
 
 /// Runs in the child of every fork, single-threaded. Registered once, while no object depends on it
 /// yet.
-void on_fork_in_child(void (*reset)() noexcept) noexcept;
+void on_fork_in_child(void (*reset)() noexcept);
 
 /// Runs in a worker that was started by fork, after that: what its parent had is none of its
 /// business. Registered once.
-void on_worker_fork(void (*reset)() noexcept) noexcept;
+void on_worker_fork(void (*reset)() noexcept);
 
 /// Descriptors that a worker started by fork closes: those of its siblings.
 void keep_private(int fd);
