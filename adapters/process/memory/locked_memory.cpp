@@ -192,7 +192,7 @@ void locked_memory::size(sizer& s, const locked_memory& memory) {
 
 void locked_memory::encode(writer& w, const locked_memory& memory) {
     w.raw(static_cast<std::uint8_t>(memory ? 1 : 0));
-    if (memory) w.descriptor(memory.object_->descriptor());
+    if (memory) w.descriptor(memory.object_->descriptor(), memory.object_->identity());
 }
 
 locked_memory locked_memory::decode(reader& r, content what, const std::type_info& type,
@@ -205,6 +205,7 @@ locked_memory locked_memory::decode(reader& r, content what, const std::type_inf
     if (size % size_of_one != 0)
         throw serialization_error{"coproc: a handle arrived whose memory has another size than its "
                                   "type says"};
+    r.keep(std::shared_ptr<shared::object>{object});
     return {std::move(object), size};
 }
 

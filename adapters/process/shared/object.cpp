@@ -128,6 +128,7 @@ std::shared_ptr<object> find_object(int memory) {
 std::shared_ptr<object> remember_object(const std::shared_ptr<object>& o) {
     registry& r = the_registry();
     const auto key = registry::key_of(o->descriptor());
+    o->identity_ = key.second;
     const std::scoped_lock lock{r.mutex};
     auto& entry = r.objects[key];
     if (auto present = entry.lock()) return present;

@@ -74,6 +74,8 @@ public:
     virtual ~object();
 
     [[nodiscard]] int descriptor() const noexcept { return memory_.get(); }
+    /// The same in every process, and no other object's as long as this one is anywhere.
+    [[nodiscard]] std::uint64_t identity() const noexcept { return identity_; }
 
     /// Held for some dozen instructions. Becomes a party first, if it is not yet one.
     class guard {
@@ -127,6 +129,7 @@ public:
     [[nodiscard]] unsigned self_if_party() const noexcept {
         return self_.load(std::memory_order_relaxed);
     }
+    [[nodiscard]] bool is_party() const noexcept { return self_if_party() != nobody; }
     [[nodiscard]] unsigned index_of(const party& p) const noexcept {
         return static_cast<unsigned>(&p - &party_at(0));
     }
@@ -178,10 +181,12 @@ private:
 
     os::unique_fd memory_;
     os::mapping map_;
+    std::uint64_t identity_ = 0;
     std::atomic<unsigned> self_{nobody};
     std::atomic<std::uint64_t> watched_{0}; // membership + 1 when all of it is watched
 
     friend struct leave_and_delete;
+    friend std::shared_ptr<object> remember_object(const std::shared_ptr<object>& o);
 };
 
 /// The object that a descriptor stands for, if somebody in this process holds it already.

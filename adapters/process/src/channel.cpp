@@ -16,6 +16,7 @@
 #include <stdexcept>
 #include <string>
 #include <sys/resource.h>
+#include <utility>
 
 namespace coproc::detail {
 namespace {
@@ -24,7 +25,8 @@ constexpr std::size_t header_bytes = sizeof(entry_header);
 constexpr std::size_t claim_bytes =
     sizeof(entry_header::claim); // comes first; only touched atomically
 constexpr std::uint32_t most_descriptors = 1u << 20;
-constexpr std::uint64_t stretch_unit = 64 * 1024; // a multiple of every page size
+constexpr std::uint32_t by_kept_object = 1u << 31; // in entry_header::descriptors
+constexpr std::uint64_t stretch_unit = 64 * 1024;  // a multiple of every page size
 
 std::size_t offset_in_ring(std::uint64_t position) noexcept {
     return static_cast<std::size_t>(position & (ring_bytes - 1));
@@ -111,10 +113,25 @@ int incoming::take_descriptor() {
     if (left_ == 0)
         throw serialization_error{"coproc: a message came without the descriptor it names"};
     --left_;
+    if (by_kept_) {
+        os::unique_fd fd = kept_.descriptor();
+        if (!fd)
+            throw serialization_error{"coproc: a message came without the descriptor it names"};
+        return fd.release();
+    }
     return next_descriptor().release();
 }
 
+void incoming::keep(std::shared_ptr<void> object) noexcept {
+    if (may_keep_) kept_.keep(std::static_pointer_cast<shared::object>(std::move(object)));
+}
+
+/// Of a message that is done with, or was taken back.
 void incoming::forget_descriptors() noexcept {
+    if (std::exchange(by_kept_, false)) {
+        left_ = 0;
+        kept_.redeem();
+    }
     try {
         for (; left_ != 0; --left_)
             next_descriptor();
@@ -148,6 +165,7 @@ endpoint::endpoint(channel_side side, channel_descriptors descriptors)
     }
     std::byte* const down = memory_.data() + control_bytes;
     std::byte* const up = down + ring_bytes;
+    if (!parent) current_.kept_.attach(control_->kept);
     out_.shared = parent ? &control_->down : &control_->up;
     out_.data = parent ? down : up;
     in_.shared = parent ? &control_->up : &control_->down;
@@ -235,7 +253,8 @@ writer& endpoint::begin(message_kind kind, std::uint64_t id, std::uint32_t flags
     }
     out_.open = true;
     out_.descriptors.clear();
-    out_.out = writer{std::span{payload, size}, &out_.descriptors};
+    out_.last_number = 0;
+    out_.out = writer{std::span{payload, size}, &out_.descriptors, &out_.last_number};
     return out_.out;
 }
 
@@ -251,10 +270,20 @@ void endpoint::send_descriptors() {
     }
 }
 
+/// The worker has the one object that goes along, and keeps it until it has done this call.
+bool endpoint::promise_kept() noexcept {
+    return side_ == channel_side::parent && out_.descriptors.size() == 1 &&
+           out_.open_header.kind == static_cast<std::uint32_t>(message_kind::call) &&
+           control_->kept.promise(out_.last_number);
+}
+
 message_token endpoint::commit(reply_facts facts) {
     if (!out_.open) throw std::logic_error{"coproc: no message is being written"};
     entry_header& header = out_.open_header;
-    if (!out_.descriptors.empty()) {
+    header.descriptors = static_cast<std::uint32_t>(out_.descriptors.size());
+    if (promise_kept()) {
+        header.descriptors |= by_kept_object;
+    } else if (!out_.descriptors.empty()) {
         try {
             send_descriptors();
         } catch (...) {
@@ -263,7 +292,6 @@ message_token endpoint::commit(reply_facts facts) {
         }
     }
     header.payload = out_.out.written();
-    header.descriptors = static_cast<std::uint32_t>(out_.descriptors.size());
     header.duration_ns = facts.duration_ns;
     header.resident_kib = static_cast<std::uint32_t>(
         std::min<std::size_t>(facts.resident_bytes / 1024, 0xffff'ffffu));
@@ -385,7 +413,11 @@ incoming* endpoint::peek() {
             corrupt("a message of a size that cannot be");
         if (header.kind > static_cast<std::uint32_t>(last_message_kind))
             corrupt("an unknown message");
-        if (header.descriptors > most_descriptors) corrupt("too many descriptors");
+        const bool by_kept =
+            side_ == channel_side::worker && (header.descriptors & by_kept_object) != 0;
+        const std::uint32_t descriptors =
+            by_kept ? header.descriptors & ~by_kept_object : header.descriptors;
+        if (descriptors > most_descriptors) corrupt("too many descriptors");
         const auto kind = static_cast<message_kind>(header.kind);
         if (kind == message_kind::padding) {
             skip(header.size);
@@ -393,7 +425,8 @@ incoming* endpoint::peek() {
         }
 
         current_.serial_ = header.serial;
-        current_.left_ = header.descriptors;
+        current_.left_ = descriptors;
+        current_.by_kept_ = by_kept;
         if (side_ == channel_side::worker && kind == message_kind::call) {
             auto expected = claim_word(in_.head, entry_state::waiting);
             if (!claim_of(entry).compare_exchange_strong(
@@ -413,6 +446,10 @@ incoming* endpoint::peek() {
             if (!found) corrupt("a payload outside of the channel");
             current_.bytes = *found;
         }
+        if (side_ == channel_side::worker) {
+            current_.may_keep_ = kind == message_kind::call && descriptors == 1;
+            if (!current_.may_keep_) current_.kept_.let_go();
+        }
         current_.kind = kind;
         current_.flags = header.flags;
         current_.id = header.id;
@@ -425,7 +462,8 @@ incoming* endpoint::peek() {
 
 void endpoint::pop() noexcept {
     if (in_.current_size == 0) return;
-    if (current_.left_ != 0) current_.forget_descriptors();
+    if (current_.left_ != 0 || current_.by_kept_) current_.forget_descriptors();
+    current_.kept_.call_ended();
     current_.bytes = {};
     const std::uint32_t size = in_.current_size;
     in_.current_size = 0;
@@ -511,6 +549,7 @@ incoming* endpoint::wait() {
         if (os::spin_for(std::min(spin_ns_, limit), [&] { return has_message(); })) continue;
 
         tell_of_unheard();
+        current_.kept_.let_go(); // a call may be far away
         sleeps.store(1);
         if (!has_message() && !os::futex_wait(sleeps, 1, quiet)) {
             trim();

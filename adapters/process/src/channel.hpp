@@ -30,6 +30,7 @@
 #include <os/unique_fd.hpp>
 #include <src/arena.hpp>
 #include <src/channel_layout.hpp>
+#include <src/kept_object.hpp>
 #include <src/protocol.hpp>
 
 #include <array>
@@ -37,6 +38,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -102,6 +104,7 @@ private:
     friend class endpoint;
     explicit incoming(int socket) noexcept : socket_{socket} {}
     int take_descriptor() override;
+    void keep(std::shared_ptr<void> object) noexcept override;
     os::unique_fd next_descriptor();
     void forget_descriptors() noexcept;
 
@@ -113,6 +116,9 @@ private:
     int socket_;
     std::uint64_t serial_ = 0;
     std::uint32_t left_ = 0; // descriptors not yet taken
+    bool by_kept_ = false;   // the only one is that of the kept object
+    bool may_keep_ = false;
+    kept_object kept_{};
     std::deque<arrived> arrived_{};
 };
 
@@ -275,6 +281,7 @@ private:
         entry_header open_header{};
         std::optional<arena_block> open_block{};
         std::vector<int> descriptors{};
+        std::uint64_t last_number = 0; // of the last of them
         writer out{std::span<std::byte>{}};
     };
     struct inbound {
@@ -291,6 +298,7 @@ private:
     void send_descriptors();
     void ring(bool with_reply) noexcept;
     void tell_of_unheard() noexcept;
+    [[nodiscard]] bool promise_kept() noexcept;
     void skip(std::uint32_t size) noexcept;
     [[noreturn]] static void corrupt(const char* what);
 

@@ -7,6 +7,8 @@
 // grow, and are taken modulo the size of the ring. What one side writes often has cache lines of
 // its own.
 
+#include <src/kept_word.hpp>
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -104,6 +106,8 @@ struct channel_control {
     alignas(cache_line) std::atomic<std::uint64_t> running_id{0};
     std::atomic<std::uint64_t> running_since{0};
     std::atomic<std::uint32_t> running_item{0};
+
+    alignas(cache_line) kept_word kept{};
 
     alignas(cache_line) crash_area crash{};
 };

@@ -7,6 +7,7 @@
 
 #include "support/catch.hpp"
 
+#include <coproc/shared_array.hpp>
 #include <os/eventfd.hpp>
 
 #include <atomic>
@@ -581,4 +582,138 @@ TEST_CASE("channel: a payload of more than 4 GiB", "[.large]") {
     ch.worker.pop();
     ch.parent.trim();
     CHECK(allocated_bytes(ch.parent.memory()) < (8u << 20));
+}
+
+// --- kept objects ---------------------------------------------------------------------------------
+
+TEST_CASE("kept: an object is promised to a call or let go of, never both") {
+    kept_word word;
+    CHECK_FALSE(word.promise(5));
+    word.keep(5);
+    CHECK_FALSE(word.promise(6));
+    CHECK_FALSE(word.promise(0));
+    CHECK(word.promise(5));
+    CHECK(word.promise(5));
+    CHECK_FALSE(word.withdraw());
+    word.redeem();
+    CHECK_FALSE(word.withdraw());
+    word.redeem();
+    CHECK(word.withdraw());
+    CHECK_FALSE(word.promise(5));
+    CHECK(word.withdraw());
+    CHECK_FALSE(kept_word::fits(0));
+    CHECK_FALSE(kept_word::fits(std::uint64_t{1} << 48));
+
+    for (int round = 0; round != 2000; ++round) {
+        kept_word contested;
+        contested.keep(7);
+        std::atomic<int> ready{0};
+        bool promised = false;
+        bool withdrawn = false;
+        const auto together = [&] {
+            for (++ready; ready != 2;) {}
+        };
+        {
+            const std::jthread parent{[&] {
+                together();
+                promised = contested.promise(7);
+            }};
+            together();
+            withdrawn = contested.withdraw();
+        }
+        REQUIRE(promised != withdrawn);
+    }
+}
+
+TEST_CASE("kept: an array that comes again comes without a descriptor") {
+    both_ends ch;
+    using array = coproc::shared_array<int>;
+    const array first{3, 1};
+    const array second{3, 2};
+    std::uint64_t id = 0;
+    const auto send = [&](auto&&... arrays) {
+        sizer s;
+        (coproc::codec<array>::size(s, arrays), ...);
+        return ch.parent.send(message_kind::call, ++id, 0, s.size(),
+                              [&](writer& w) { (coproc::codec<array>::encode(w, arrays), ...); });
+    };
+    const auto first_element = [&] {
+        incoming* const message = ch.worker.peek();
+        REQUIRE(message != nullptr);
+        reader in = message->payload();
+        const int element = coproc::codec<array>::decode(in)[0];
+        ch.worker.pop();
+        return element;
+    };
+    // What is sent for another one waits in the socket until it is taken.
+    const auto travels = [&] {
+        pollfd entry{ch.worker.socket(), POLLIN, 0};
+        return ::poll(&entry, 1, 0) == 1;
+    };
+    const std::size_t before = open_descriptors();
+
+    send(first);
+    CHECK(travels());
+    CHECK(first_element() == 1);
+    for (int i = 0; i != 3; ++i) {
+        send(first);
+        CHECK_FALSE(travels());
+        CHECK(first_element() == 1);
+    }
+    CHECK(open_descriptors() == before); // both ends are in one process: it is the same object
+
+    SECTION("several on their way, and one of them taken back") {
+        send(first);
+        const auto revoked = send(first);
+        send(first);
+        CHECK_FALSE(travels());
+        CHECK(ch.parent.revoke(revoked));
+        CHECK(first_element() == 1);
+        CHECK(first_element() == 1);
+        CHECK(ch.worker.peek() == nullptr);
+        CHECK(ch.worker.control().kept.withdraw());
+    }
+    SECTION("another one takes its place") {
+        send(second);
+        CHECK(travels());
+        CHECK(first_element() == 2);
+        send(second);
+        CHECK_FALSE(travels());
+        CHECK(first_element() == 2);
+        send(first);
+        CHECK(travels());
+        CHECK(first_element() == 1);
+    }
+    SECTION("a promise is kept though another one comes first") {
+        send(second);
+        send(first);
+        CHECK(first_element() == 2);
+        CHECK(first_element() == 1);
+        send(first);
+        CHECK_FALSE(travels());
+        CHECK(first_element() == 1);
+    }
+    SECTION("a call without it lets it go") {
+        ch.parent.send(message_kind::call, ++id);
+        REQUIRE(ch.worker.peek() != nullptr);
+        CHECK_FALSE(ch.parent.control().kept.promise(1));
+        ch.worker.pop();
+        send(first);
+        CHECK(travels());
+        CHECK(first_element() == 1);
+    }
+    SECTION("two at once are not kept") {
+        send(first, second);
+        CHECK(travels());
+        CHECK(first_element() == 1);
+        send(first);
+        CHECK(travels());
+        CHECK(first_element() == 1);
+    }
+    SECTION("one that is not looked at") {
+        send(first);
+        REQUIRE(ch.worker.peek() != nullptr);
+        ch.worker.pop();
+        CHECK(ch.worker.control().kept.withdraw());
+    }
 }

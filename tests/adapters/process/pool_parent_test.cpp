@@ -7,6 +7,7 @@
 #include "pool_faults.hpp"
 
 #include <set>
+#include <sys/stat.h>
 
 using namespace coproc_test;
 

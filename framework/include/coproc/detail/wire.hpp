@@ -11,9 +11,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <new>
 #include <span>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace coproc::detail {
@@ -25,6 +27,8 @@ public:
     /// The next descriptor of the message; the caller owns it. Throws serialization_error when
     /// there is none left.
     virtual int take_descriptor() = 0;
+    /// What came by a descriptor and may come again: it may be kept for a while.
+    virtual void keep(std::shared_ptr<void> /*object*/) noexcept {}
 };
 
 /// A level of a value that contains values of its own type: bounded, so that garbage cannot
@@ -68,11 +72,13 @@ private:
 /// the two passes (another thread wrote to it) is refused rather than written past the end.
 class writer {
 public:
-    explicit writer(std::span<std::byte> out, std::vector<int>* descriptors = nullptr) noexcept
+    explicit writer(std::span<std::byte> out, std::vector<int>* descriptors = nullptr,
+                    std::uint64_t* last_number = nullptr) noexcept
         : at_{out.data()},
           end_{out.data() + out.size()},
           begin_{out.data()},
-          descriptors_{descriptors} {}
+          descriptors_{descriptors},
+          last_number_{last_number} {}
 
     void bytes(const void* from, std::size_t n) {
         std::byte* to = reserve(n);
@@ -89,11 +95,13 @@ public:
     [[nodiscard]] std::byte* claim(std::size_t n) { return reserve(n); }
 
     /// The descriptor stays the caller's; it must be open until the message has been sent.
-    void descriptor(int fd) {
+    /// `number`: the same for the same file, if the receiver may have kept it (reader::keep).
+    void descriptor(int fd, std::uint64_t number = 0) {
         if (descriptors_ == nullptr)
             throw serialization_error{"coproc: this message cannot carry a descriptor (a handle "
                                       "was sent where only values can go)"};
         descriptors_->push_back(fd);
+        if (last_number_ != nullptr) *last_number_ = number;
     }
 
     [[nodiscard]] std::size_t written() const noexcept {
@@ -115,6 +123,7 @@ private:
     std::byte* end_;
     std::byte* begin_;
     std::vector<int>* descriptors_;
+    std::uint64_t* last_number_;
 };
 
 /// Reads what a writer wrote; every length is checked against what is left before it is used.
@@ -151,6 +160,9 @@ public:
         if (descriptors_ == nullptr)
             throw serialization_error{"coproc: a message came without the descriptor it names"};
         return descriptors_->take_descriptor();
+    }
+    void keep(std::shared_ptr<void> object) noexcept {
+        if (descriptors_ != nullptr) descriptors_->keep(std::move(object));
     }
 
     [[nodiscard]] std::size_t left() const noexcept { return static_cast<std::size_t>(end_ - at_); }

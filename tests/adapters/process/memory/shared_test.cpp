@@ -15,6 +15,7 @@
 #include <atomic>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <numeric>
 #include <random>
 #include <ranges>
@@ -150,6 +151,55 @@ TEST_CASE("shared_array: is where it is sent to, and survives its maker") {
 
     const forked other{[&] { made[7] = 1e9; }};
     CHECK(eventually([&] { return made[7] == 1e9; }));
+}
+
+TEST_CASE("shared_array: a worker lets go of it when it does something else, or nothing") {
+    coproc::pool pool{1};
+    const auto worker = pool.apply(::getpid);
+    const coproc::shared_array<int> array(1000, 7);
+    const coproc::shared_array<int> other(1000, 8);
+    const auto last = [](const coproc::shared_array<int>& a) { return a[999]; };
+    const auto mapped = [&] {
+        std::ifstream maps{"/proc/" + std::to_string(worker) + "/maps"};
+        int found = 0;
+        for (std::string line; std::getline(maps, line);)
+            if (line.find("memfd:coproc (") != std::string::npos) ++found;
+        return found;
+    };
+    const auto files = [&] {
+        const std::filesystem::directory_iterator all{"/proc/" + std::to_string(worker) + "/fd"};
+        return std::distance(begin(all), end(all));
+    };
+    REQUIRE(mapped() == 0);
+    const auto before = files();
+    for (int i = 0; i < 200; ++i) {
+        REQUIRE(pool.apply(last, array) == 7);
+        REQUIRE(pool.apply(last, array) == 7);
+        REQUIRE(pool.apply(last, other) == 8);
+    }
+    CHECK(eventually([&] { return mapped() == 0; }));
+    CHECK(files() == before);
+
+    // While it runs something else there is nothing of it.
+    signs seen;
+    pool.apply(last, array);
+    auto running = pool.apply_async(hold, seen.path("in"), seen.path("out"));
+    REQUIRE(eventually([&] { return sees_sign(seen.path("in")); }));
+    CHECK(mapped() == 0);
+    raise_sign(seen.path("out"));
+    running.get();
+
+    // A map has it in its function, many times on its way.
+    const auto sums =
+        pool.map(coproc::bind_front(
+                     [](const coproc::shared_array<int>& a, int i) { return a[0] + i; }, array),
+                 std::vector<int>(5000, 1));
+    CHECK(std::ranges::all_of(sums, [](int x) { return x == 8; }));
+    // One that takes part in it does so no longer than its call.
+    const auto locking = [](const coproc::shared_array<int>& a) { return a.lock()[0]; };
+    for (int i = 0; i < 20; ++i)
+        CHECK(pool.apply(locking, array) == 7);
+    CHECK(eventually([&] { return mapped() == 0; }));
 }
 
 TEST_CASE("shared_array: a range like std::span, and empty ones") {
