@@ -72,7 +72,12 @@ void event_loop::unlink(loop_resident& r) noexcept {
 }
 
 void event_loop::tear_down() noexcept {
-    if (generation_ != count_forks()) return; // all of it is the parent's
+    if (generation_ != count_forks()) {
+        // All of it is the parent's. Not destroyed when the last reference goes, either, which may
+        // be later than the context.
+        static_cast<void>(new std::shared_ptr<loop_annex>{std::move(annex_)});
+        return;
+    }
     std::shared_ptr<loop_annex> annex;
     {
         const std::scoped_lock lock{mutex_};

@@ -62,8 +62,4 @@ bool wait_on(result_core& op, const deadline& until) {
     return spin_for(spin_time, [&] { return op.ready(); }) || op.wait(until);
 }
 
-void negative_count(const char* what) {
-    throw std::invalid_argument{std::string{"coproc: "} + what + " must not be negative"};
-}
-
 } // namespace coproc::detail::threads

@@ -71,7 +71,9 @@ void loop_bell::look_soon() {
 
 void loop_bell::look() {
     look_due_.store(false);
-    hear();
+    // In the child of a fork, which has what its parent had posted: these replies are not its own
+    // to take, and threads that are not there may hold the locks.
+    if (generation_ == fork_generation()) hear();
 }
 
 /// On a thread that runs the context, in a handler.

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <coproc/detail/count.hpp>
 #include <coproc/dummy/detail/waiting.hpp>
 
 #include <boost/asio/deferred.hpp>
@@ -29,9 +30,9 @@ namespace coproc::dummy {
 class barrier {
 public:
     /// For so many parties. *Exceptions*: std::invalid_argument if there are none.
-    template <detail::threads::count N>
+    template <detail::count N>
     explicit barrier(N parties)
-        : barrier{of{detail::threads::count_of(parties, "the parties of a barrier")}} {}
+        : barrier{of{detail::count_of(parties, "the parties of a barrier")}} {}
     /// The same barrier. (There is no move: what is moved from stays usable.)
     barrier(const barrier&) noexcept = default;
     barrier& operator=(const barrier&) noexcept = default;

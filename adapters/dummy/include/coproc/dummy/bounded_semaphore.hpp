@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <coproc/detail/count.hpp>
 #include <coproc/dummy/semaphore.hpp>
 
 namespace coproc::dummy {
@@ -14,9 +15,9 @@ public:
     /// One unit, as Python has it.
     bounded_semaphore() : bounded_semaphore{1} {}
     /// So many units at first and at most. *Exceptions*: std::invalid_argument if negative.
-    template <detail::threads::count N>
+    template <detail::count N>
     explicit bounded_semaphore(N initial)
-        : semaphore{detail::threads::count_of(initial, "a semaphore's initial value"), true} {}
+        : semaphore{detail::count_of(initial, "a semaphore's initial value"), true} {}
 };
 
 } // namespace coproc::dummy

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <coproc/detail/count.hpp>
 #include <coproc/dummy/detail/waiting.hpp>
 #include <coproc/dummy/mutex.hpp>
 #include <coproc/dummy/recursive_mutex.hpp>
@@ -116,12 +117,12 @@ public:
     /// Wakes all who wait.
     void notify_all() const;
     /// Wakes so many, or all if they are fewer. *Exceptions*: std::invalid_argument if negative.
-    template <detail::threads::count N>
+    template <detail::count N>
     void notify_n(N n) const {
-        wake(detail::threads::count_of(n, "how many a condition notifies"));
+        wake(detail::count_of(n, "how many a condition notifies"));
     }
     /// The same under Python's name.
-    template <detail::threads::count N = int>
+    template <detail::count N = int>
     void notify(N n = 1) const {
         notify_n(n);
     }

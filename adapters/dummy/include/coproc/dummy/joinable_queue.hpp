@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <coproc/detail/count.hpp>
 #include <coproc/dummy/queue.hpp>
 
 namespace coproc::dummy {
@@ -14,7 +15,7 @@ public:
     /// Without a bound.
     joinable_queue() : joinable_queue{0} {}
     /// Holds at most so many elements; 0 or less: without a bound.
-    template <detail::threads::count N>
+    template <detail::count N>
     explicit joinable_queue(N maxsize)
         : queue<T>{queue<T>::at_most(maxsize), std::make_shared<detail::threads::unfinished>()} {}
 

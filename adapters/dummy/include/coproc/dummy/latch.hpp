@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <coproc/detail/count.hpp>
 #include <coproc/dummy/detail/waiting.hpp>
 
 #include <boost/asio/deferred.hpp>
@@ -25,9 +26,9 @@ namespace coproc::dummy {
 class latch {
 public:
     /// To be counted down so often. *Exceptions*: std::invalid_argument if negative.
-    template <detail::threads::count N>
+    template <detail::count N>
     explicit latch(N count)
-        : latch{at{detail::threads::count_of(count, "what a latch counts down from")}} {}
+        : latch{at{detail::count_of(count, "what a latch counts down from")}} {}
     /// The same latch. (There is no move: what is moved from stays usable.)
     latch(const latch&) noexcept = default;
     latch& operator=(const latch&) noexcept = default;
@@ -35,9 +36,9 @@ public:
 
     /// Counts down, without waiting. *Exceptions*: std::logic_error below zero,
     /// std::invalid_argument if negative; then nothing has changed.
-    template <detail::threads::count N = int>
+    template <detail::count N = int>
     void count_down(N n = 1) const {
-        arrive(detail::threads::count_of(n, "what a latch is counted down by"));
+        arrive(detail::count_of(n, "what a latch is counted down by"));
     }
     /// Whether it has reached zero.
     [[nodiscard]] bool try_wait() const;
@@ -48,7 +49,7 @@ public:
     /// False when it did not reach zero in time.
     bool wait_for(duration timeout) const;
     /// count_down(n), then wait().
-    template <detail::threads::count N = int>
+    template <detail::count N = int>
     void arrive_and_wait(N n = 1) const {
         count_down(n);
         wait();

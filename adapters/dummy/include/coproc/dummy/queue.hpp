@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <coproc/detail/count.hpp>
 #include <coproc/dummy/detail/channel.hpp>
 
 #include <boost/asio/deferred.hpp>
@@ -36,7 +37,7 @@ public:
     /// Without a bound.
     queue() : queue{0} {}
     /// Holds at most so many elements; 0 or less, as in Python: without a bound.
-    template <detail::threads::count N>
+    template <detail::count N>
     explicit queue(N maxsize) : queue{at_most(maxsize), nullptr} {}
     /// The same queue. (There is no move: what is moved from stays usable.)
     queue(const queue&) noexcept = default;
@@ -112,7 +113,7 @@ protected:
     queue(std::size_t maxsize, std::shared_ptr<detail::threads::unfinished> work)
         : items_{
               std::make_shared<channel>(maxsize, detail::threads::queue_closed, std::move(work))} {}
-    template <detail::threads::count N>
+    template <detail::count N>
     static std::size_t at_most(N maxsize) noexcept {
         return maxsize > 0 ? static_cast<std::size_t>(maxsize) : 0;
     }

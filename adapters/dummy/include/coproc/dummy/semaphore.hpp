@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <coproc/detail/count.hpp>
 #include <coproc/dummy/detail/waiting.hpp>
 
 #include <boost/asio/deferred.hpp>
@@ -60,9 +61,9 @@ public:
     /// One unit, as Python has it.
     semaphore() : semaphore{1} {}
     /// So many units. *Exceptions*: std::invalid_argument if negative.
-    template <detail::threads::count N>
+    template <detail::count N>
     explicit semaphore(N initial)
-        : semaphore{detail::threads::count_of(initial, "a semaphore's initial value"), false} {}
+        : semaphore{detail::count_of(initial, "a semaphore's initial value"), false} {}
     /// The same semaphore. (There is no move: what is moved from stays usable.)
     semaphore(const semaphore&) noexcept = default;
     semaphore& operator=(const semaphore&) noexcept = default;
@@ -77,9 +78,9 @@ public:
     /// Returns units, or adds some. *Exceptions*: std::invalid_argument if negative;
     /// std::logic_error beyond the initial value of a bounded_semaphore, or beyond what can be
     /// counted. Then nothing has changed.
-    template <detail::threads::count N = int>
+    template <detail::count N = int>
     void release(N n = 1) const {
-        add(detail::threads::count_of(n, "the units that a semaphore gets back"));
+        add(detail::count_of(n, "the units that a semaphore gets back"));
     }
     /// The units that are free at this moment.
     [[nodiscard]] std::size_t value() const;

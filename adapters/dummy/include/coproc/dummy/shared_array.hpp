@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <coproc/detail/count.hpp>
 #include <coproc/dummy/detail/locked.hpp>
 
 #include <algorithm>
@@ -76,12 +77,12 @@ public:
     /// Empty.
     shared_array() : shared_array{std::size_t{0}} {}
     /// `n` elements T{}. *Exceptions*: std::invalid_argument if negative.
-    template <detail::threads::count N>
+    template <detail::count N>
     explicit shared_array(N n)
         : core_{std::make_shared<detail::threads::array_core<T>>(
-              detail::threads::count_of(n, "the size of a shared_array"))} {}
+              detail::count_of(n, "the size of a shared_array"))} {}
     /// `n` copies of `x`.
-    template <detail::threads::count N>
+    template <detail::count N>
     shared_array(N n, const T& x) : shared_array{n} {
         std::ranges::fill(*this, x);
     }

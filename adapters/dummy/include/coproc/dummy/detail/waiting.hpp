@@ -146,19 +146,4 @@ bool block(Core& core, const deadline& until) {
     return true;
 }
 
-/// What was an integer of any type, as a size. *Exceptions*: std::invalid_argument.
-[[noreturn]] void negative_count(const char* what);
-template <std::integral N>
-    requires(!std::same_as<N, bool>)
-[[nodiscard]] std::size_t count_of(N n, const char* what) {
-    if constexpr (std::is_signed_v<N>)
-        if (n < 0) negative_count(what);
-    if (!std::in_range<std::size_t>(n)) return std::numeric_limits<std::size_t>::max();
-    return static_cast<std::size_t>(n);
-}
-
-/// An integral type, as constructors take it that count something.
-template <class N>
-concept count = std::integral<N> && !std::same_as<std::remove_cv_t<N>, bool>;
-
 } // namespace coproc::detail::threads
