@@ -352,7 +352,8 @@ TEST_CASE("object: the child of a fork is a party of its own") {
 }
 
 TEST_CASE("object: a fork while other threads use objects") {
-    // Their allocators do not see to their locks when a program with threads forks: the child hangs.
+    // Their allocators do not see to their locks when a program with threads forks: the child
+    // hangs.
     if (coproc_test::sanitized) return;
     const coproc::mutex mutex;
     const coproc::semaphore semaphore{2};

@@ -27,8 +27,7 @@ class latch {
 public:
     /// To be counted down so often. *Exceptions*: std::invalid_argument if negative.
     template <detail::count N>
-    explicit latch(N count)
-        : latch{at{detail::count_of(count, "what a latch counts down from")}} {}
+    explicit latch(N count) : latch{at{detail::count_of(count, "what a latch counts down from")}} {}
     /// The same latch. (There is no move: what is moved from stays usable.)
     latch(const latch&) noexcept = default;
     latch& operator=(const latch&) noexcept = default;
