@@ -5,6 +5,7 @@
 
 #include "support/forked.hpp"
 #include "support/pools.hpp"
+#include "support/sanitized.hpp"
 
 #include <coproc/coproc.hpp>
 
@@ -201,6 +202,7 @@ TEST_CASE("deaths: a permit that would be one too many for a bounded semaphore i
 // --- condition -----------------------------------------------------------------------------------
 
 TEST_CASE("deaths: a notification of one who died goes to the next") {
+    if (thread_sanitized) return;
     const coproc::mutex mutex;
     const coproc::condition condition;
     const coproc::semaphore here{0};
