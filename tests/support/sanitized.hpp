@@ -19,7 +19,6 @@ inline constexpr bool sanitized = true;
 inline constexpr bool sanitized = false;
 #endif
 
-
 /// ThreadSanitizer ends the child of a fork that starts a thread where its parent had one, which it
 /// takes for the same.
 #if defined(__SANITIZE_THREAD__)
