@@ -19,6 +19,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace coproc::detail {
@@ -63,7 +64,11 @@ private:
         std::shared_ptr<loop_bell> loop{}; ///< the loop that the caller runs
     };
     template <class Event>
-    bool decide(Event&& event, const listener& by = {});
+    bool decide(Event&& event, const listener& by);
+    template <class Event>
+    bool decide(Event&& event) {
+        return decide(std::forward<Event>(event), listener{});
+    }
     void bind(plan& p);
     void carry_out(plan& p, const listener& by);
     void launch_worker(worker_index index);

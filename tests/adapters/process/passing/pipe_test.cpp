@@ -79,11 +79,11 @@ TEST_CASE("a pipe ends when the last holder of the other end is gone, however it
     const auto how = GENERATE(0, 1, 2, 3, 4);
     CAPTURE(how);
     auto [ready, told] = coproc::pipe<int>();
-    forked other{[&, how, &here = here, &there = there, &ready = ready] {
-        here.close();
-        there.send(1);
-        if (how == 0) there.close();
-        ready.send(1);
+    forked other{[how, &near = here, &far = there, &bell = ready] {
+        near.close();
+        far.send(1);
+        if (how == 0) far.close();
+        bell.send(1);
         if (how == 1) throw std::runtime_error{"ends"};
         if (how == 2) ::raise(SIGKILL);
         if (how == 3) {
@@ -91,8 +91,8 @@ TEST_CASE("a pipe ends when the last holder of the other end is gone, however it
             ::raise(SIGSEGV);
         }
         if (how == 4) {
-            const auto copy = there;
-            there.close();
+            const auto copy = far;
+            far.close();
             ::_exit(0);
         }
         for (;;)
