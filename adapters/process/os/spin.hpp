@@ -17,6 +17,19 @@ inline void pause() noexcept {
 #endif
 }
 
+/// What lies there is going to be read.
+inline void prefetch(const void* memory) noexcept { __builtin_prefetch(memory); }
+
+/// Spins until `done()` or for some tens of looks; the last result of `done()`.
+template <class Done>
+bool spin_briefly(Done&& done) {
+    for (int i = 0; i != 32; ++i) {
+        if (done()) return true;
+        pause();
+    }
+    return done();
+}
+
 /// Spins until `done()` or for about `ns` nanoseconds; the last result of `done()`.
 template <class Done>
 bool spin_for(std::uint64_t ns, Done&& done) {
@@ -24,10 +37,7 @@ bool spin_for(std::uint64_t ns, Done&& done) {
     if (ns == 0) return false;
     const std::uint64_t end = monotonic_ns() + ns;
     for (;;) {
-        for (int i = 0; i != 32; ++i) {
-            if (done()) return true;
-            pause();
-        }
+        if (spin_briefly(done)) return true;
         if (monotonic_ns() >= end) return done();
     }
 }

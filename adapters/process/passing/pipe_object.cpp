@@ -6,6 +6,7 @@
 #include <coproc/error.hpp>
 #include <os/limits.hpp>
 #include <os/socket.hpp>
+#include <os/spin.hpp>
 #include <os/system_call.hpp>
 #include <src/fork_guard.hpp>
 
@@ -239,6 +240,8 @@ void pipe_object::repair(shared::party& dead) noexcept {
         w.holder[i].compare_exchange_strong(it, 0);
         w.ways[i].messages.waiters.fetch_sub(dead.waiting[2 * i].exchange(0));
         w.ways[i].room.waiters.fetch_sub(dead.waiting[2 * i + 1].exchange(0));
+        release_guard(w.ways[i].sending, dead);
+        release_guard(w.ways[i].receiving, dead);
     }
 }
 
@@ -247,6 +250,19 @@ void pipe_object::repair(shared::party& dead) noexcept {
 std::uint64_t pipe_object::unread(const way& w) noexcept {
     const std::uint64_t head = w.head.load(std::memory_order_acquire);
     return w.tail.load(std::memory_order_acquire) - head + w.large.load(std::memory_order_acquire);
+}
+
+/// It may have been emptied since.
+bool pipe_object::looks_full(const way& w) noexcept {
+    return w.tail.load(std::memory_order_acquire) - w.head_seen.load(std::memory_order_acquire) +
+               w.large.load(std::memory_order_acquire) >=
+           most_unread;
+}
+
+/// Under the senders' guard.
+bool pipe_object::is_full(way& w) noexcept {
+    if (looks_full(w)) w.head_seen.store(w.head.load(std::memory_order_relaxed));
+    return looks_full(w);
 }
 
 void pipe_object::copy_in(const way& w, std::uint64_t position, const void* from,
@@ -263,12 +279,13 @@ bool pipe_object::try_send(pipe_end& from, outgoing_message& message) {
     if (other_is_gone(from))
         throw end_of_stream_error{"coproc: the other end of the pipe is gone: nobody would receive "
                                   "what is sent"};
-    if (unread(w) >= most_unread) return false;
+    if (looks_full(w) && unread(w) >= most_unread) return false;
     {
-        const guard held{*this};
-        if (unread(w) >= most_unread || !append(w, from, message)) return false;
+        const guard held{*this, w.sending};
+        if (is_full(w) || !append(w, from, message)) return false;
+        announce_change(w.messages);
     }
-    wake(w.messages, 1);
+    wake_sleepers(w.messages, 1);
     return true;
 }
 
@@ -296,6 +313,7 @@ bool pipe_object::append(way& w, pipe_end& from, outgoing_message& message) {
         copy_in(w, at, message.bytes(), message.size_);
         w.tail.store(round_up(at + message.size_), std::memory_order_release);
     } else {
+        const guard held{*this};
         shared::transaction change{base()};
         change.set(w.tail, at);
         change.set(w.large, w.large.load() + message.size_);
@@ -335,16 +353,21 @@ bool pipe_object::try_recv(pipe_end& at, const element_sink& sink) {
                 throw end_of_stream_error{"coproc: the other end of the pipe is gone, and all that "
                                           "it sent was received"};
         }
+        // It comes from the sender's cache meanwhile.
+        os::prefetch(ring(w) + w.head.load(std::memory_order_relaxed) % ring_size);
         {
-            const guard held{*this};
-            if (take(w, at, message)) break;
+            const guard held{*this, w.receiving};
+            if (take(w, at, message)) {
+                announce_change(w.room);
+                break;
+            }
         }
         if (message.size > message.room) {
             message.medium = std::make_unique_for_overwrite<std::byte[]>(message.size);
             message.room = message.size;
         }
     }
-    wake(w.room, 1);
+    wake_sleepers(w.room, 1);
 
     received_descriptors descriptors{message.descriptors, message.is_large ? 1u : 0u};
     if (!message.is_large) {
@@ -364,7 +387,8 @@ bool pipe_object::put_back(pipe_end& at, const outgoing_message& message) {
     if (!message.descriptors_.empty()) return false;
     way& w = mine().ways[1 - at.index()];
     {
-        const guard held{*this};
+        const guard held{*this, w.receiving};
+        const guard no_sender{*this, w.sending};
         const std::uint64_t word = message.size_;
         const std::uint64_t used = round_up(sizeof word + message.size_);
         const std::uint64_t head = w.head.load(std::memory_order_relaxed);
@@ -372,6 +396,7 @@ bool pipe_object::put_back(pipe_end& at, const outgoing_message& message) {
             return false;
         copy_in(w, head - used, &word, sizeof word);
         copy_in(w, head - used + sizeof word, message.bytes(), message.size_);
+        w.head_seen.store(std::min(w.head_seen.load(std::memory_order_relaxed), head - used));
         w.head.store(head - used, std::memory_order_release);
     }
     wake(w.messages, 1);
@@ -409,6 +434,7 @@ bool pipe_object::take(way& w, pipe_end& at, incoming& into) {
     if (!into.is_large) {
         w.head.store(head + round_up(used), std::memory_order_release);
     } else {
+        const guard held{*this};
         shared::transaction change{base()};
         change.set(w.head, head + used);
         change.set(w.large, w.large.load() - size);

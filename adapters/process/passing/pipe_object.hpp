@@ -5,9 +5,10 @@
 // A pipe in shared memory: a ring for each direction, and a pair of sockets.
 //
 // A message counts from the store that moves the tail, and is taken by the store that moves the
-// head; both under the guard. What cannot lie in the ring goes over the sockets under a number that
-// the ring has (descriptor_lane.hpp): the descriptors of handles, and large messages, as memory of
-// their own, which is written and read without the guard.
+// head; each under a guard of its own, since two processes that play ping-pong would else wait for
+// the guard's cache line longer than for the message. What cannot lie in the ring goes over the
+// sockets under a number that the ring has (descriptor_lane.hpp): the descriptors of handles, and
+// large messages, as memory of their own, which is written and read without the guard.
 //
 // Who holds an end has that end's socket, and so has a message in which an end travels. So the
 // kernel knows when nobody has it any more, whatever happened: then the other socket hangs up. As
@@ -129,17 +130,26 @@ private:
     static constexpr std::uint64_t inline_size = 128 << 10;
     static constexpr std::uint64_t ring_size = most_unread + 4 * inline_size;
 
-    /// From one end to the other.
+    // Two cache lines: CPUs fetch them in pairs.
+    static constexpr std::size_t apart = 128;
+
+    /// From one end to the other. Senders and receivers have a guard each, and what a spinning
+    /// receiver looks at is written to no more often than there are messages.
     struct way {
-        alignas(64) shared::wait_word messages;
+        alignas(apart) shared::wait_word messages;
         shared::word64 tail; // bytes ever sent
-        alignas(64) shared::wait_word room;
-        shared::word64 head;              // bytes ever received
-        alignas(64) shared::word64 large; // bytes of unread messages that are not in the ring
-        shared::word64 number;            // of the last one that had something to go by socket
+
+        alignas(apart) shared::wait_word room;
+        shared::word64 head; // bytes ever received
+        os::futex_word receiving;
+
+        alignas(apart) os::futex_word sending;
+        shared::word64 head_seen; // a head of before: most of the time that is enough to know
+        shared::word64 large;     // bytes of unread messages that are not in the ring
+        shared::word64 number;    // of the last one that had something to go by socket
     };
     struct words {
-        alignas(64) shared::word32 holder[2]; // party + 1; 0: ask the kernel
+        alignas(apart) shared::word32 holder[2]; // party + 1; 0: ask the kernel
         shared::word32 gone[2];
         way ways[2]; // by the end that sends
     };
@@ -151,6 +161,8 @@ private:
         return extra() + (&w == &mine().ways[0] ? 0 : ring_size);
     }
     static std::uint64_t unread(const way& w) noexcept;
+    static bool looks_full(const way& w) noexcept;
+    bool is_full(way& w) noexcept;
     bool append(way& w, pipe_end& from, outgoing_message& message);
     bool take(way& w, pipe_end& at, incoming& into);
     void copy_in(const way& w, std::uint64_t position, const void* from, std::size_t n) noexcept;

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <fcntl.h>
 #include <map>
 #include <mutex>
@@ -216,10 +217,10 @@ void object::leave() noexcept {
     const auto self = self_.load(std::memory_order_acquire);
     if (self == nobody) return;
     party& mine = party_at(self);
-    lock_guard();
+    lock_guard(head().guard);
     repair(mine);
     mine.pid.store(0);
-    unlock_guard();
+    unlock_guard(head().guard);
     wake_all();
     self_.store(nobody);
     release_presence(mine);
@@ -227,19 +228,18 @@ void object::leave() noexcept {
 
 // --- the guard -----------------------------------------------------------------------------------
 
-void object::lock_guard() {
+void object::lock_guard(os::futex_word& word) {
     const std::uint32_t mine = self() + 1;
     std::uint32_t expected = 0;
-    if (!head().guard.compare_exchange_strong(expected, mine, std::memory_order_acquire))
-        lock_guard_slowly(mine);
+    if (!word.compare_exchange_strong(expected, mine, std::memory_order_acquire))
+        lock_guard_slowly(word, mine);
 }
 
-void object::lock_guard_slowly(std::uint32_t mine) {
+void object::lock_guard_slowly(os::futex_word& word, std::uint32_t mine) {
     // Its holder has it for less than a microsecond, unless it was put to sleep or killed just
     // then: so look again, then sleep, and look after the holder's life now and then.
     constexpr std::uint64_t usual = 3'000;
     constexpr std::chrono::milliseconds unusual{10};
-    os::futex_word& word = head().guard;
     std::uint32_t flag = 0;
     for (;;) {
         std::uint32_t seen = 0;
@@ -254,6 +254,10 @@ void object::lock_guard_slowly(std::uint32_t mine) {
             continue;
         }
         if (is_dead(party_at((seen & owner_mask) - 1))) {
+            if (&word != &head().guard) {
+                bury(); // which releases it, after the end of a transaction that its holder was at
+                continue;
+            }
             if (!word.compare_exchange_strong(seen, mine | sleepers, std::memory_order_acquire))
                 continue;
             transaction::recover(base());
@@ -269,8 +273,14 @@ void object::lock_guard_slowly(std::uint32_t mine) {
     }
 }
 
-void object::unlock_guard() noexcept {
-    os::futex_word& word = head().guard;
+void object::release_guard(os::futex_word& word, const party& dead) const noexcept {
+    auto seen = word.load();
+    // Nobody else lets go of it, but somebody may just say that he sleeps.
+    while ((seen & owner_mask) == index_of(dead) + 1)
+        if (word.compare_exchange_weak(seen, 0)) os::futex_wake(word, INT_MAX);
+}
+
+void object::unlock_guard(os::futex_word& word) noexcept {
     if ((word.exchange(0, std::memory_order_release) & sleepers) != 0) os::futex_wake(word, 1);
 }
 
@@ -339,7 +349,11 @@ void object::look_after_parties() noexcept {
 // --- waiting -------------------------------------------------------------------------------------
 
 void object::wake(wait_word& word, int count) noexcept {
-    word.sequence.fetch_add(1);
+    announce_change(word);
+    wake_sleepers(word, count);
+}
+
+void object::wake_sleepers(wait_word& word, int count) noexcept {
     if (word.waiters.load() != 0) os::futex_wake(word.sequence, count);
 }
 
@@ -376,9 +390,19 @@ bool object::wait(wait_word& word, unsigned counted_as, deadline until,
     }
 
     if (const auto budget = this_threads_patience.budget(); budget != 0) {
+        const auto has_changed = [&] {
+            return word.sequence.load(std::memory_order_relaxed) != seen;
+        };
+        // Whoever is answered at once need not know the time.
+        if (os::spin_briefly(has_changed)) {
+            if (attempt()) {
+                this_threads_patience.paid(0);
+                return true;
+            }
+            seen = word.sequence.load();
+        }
         const std::uint64_t began = os::monotonic_ns();
-        const bool changed = os::spin_for(
-            budget, [&] { return word.sequence.load(std::memory_order_relaxed) != seen; });
+        const bool changed = os::spin_for(budget, has_changed);
         const bool done = changed && attempt();
         if (done)
             this_threads_patience.paid(os::monotonic_ns() - began);

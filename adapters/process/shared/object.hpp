@@ -78,15 +78,24 @@ public:
     [[nodiscard]] std::uint64_t identity() const noexcept { return identity_; }
 
     /// Held for some dozen instructions. Becomes a party first, if it is not yet one.
+    ///
+    /// A noun may have words of its own for parts of its state that are changed by single stores,
+    /// each beside what it guards: then those who change different parts do not take a cache line
+    /// from each other. Its repair() calls release_guard() for them. A transaction is made under
+    /// the object's guard, taken last.
     class guard {
     public:
-        explicit guard(object& o) : object_{o} { object_.lock_guard(); }
+        explicit guard(object& o) : guard{o, o.head().guard} {}
+        guard(object& o, os::futex_word& word) : object_{o}, word_{word} {
+            object_.lock_guard(word_);
+        }
         guard(const guard&) = delete;
         guard& operator=(const guard&) = delete;
-        ~guard() { object_.unlock_guard(); }
+        ~guard() { unlock_guard(word_); }
 
     private:
         object& object_;
+        os::futex_word& word_;
     };
 
     /// Waits until `attempt` returns true, looking again whenever the word changes; false when the
@@ -102,6 +111,11 @@ public:
     /// later: it must not set the count back.
     bool wait(wait_word& word, unsigned counted_as, deadline until, function_ref<bool()> attempt);
     static void wake(wait_word& word, int count) noexcept;
+    /// Its first half, for those who have just changed what lies beside the word: both under the
+    /// guard, so that one who spins does not take the cache line away in between. The second half
+    /// follows without the guard.
+    static void announce_change(wait_word& word) noexcept { word.sequence.fetch_add(1); }
+    static void wake_sleepers(wait_word& word, int count) noexcept;
 
     /// For those who wait without a thread: beginning and end of what wait() does.
     void announce(wait_word& word, unsigned counted_as);
@@ -164,6 +178,8 @@ protected:
     /// Gives back what a dead party held. Under the guard; may be called twice for the same death,
     /// so it clears what it has given back, by the same transaction.
     virtual void repair(party& dead) noexcept { static_cast<void>(dead); }
+    /// If the dead one held it.
+    void release_guard(os::futex_word& word, const party& dead) const noexcept;
     /// Nouns with words of their own wake those who sleep on them.
     virtual void wake_all() noexcept;
 
@@ -173,9 +189,9 @@ private:
     unsigned join();
     unsigned join_somewhere(bool& seen_dead);
     void leave() noexcept;
-    void lock_guard();
-    void unlock_guard() noexcept;
-    void lock_guard_slowly(std::uint32_t mine);
+    void lock_guard(os::futex_word& word);
+    static void unlock_guard(os::futex_word& word) noexcept;
+    void lock_guard_slowly(os::futex_word& word, std::uint32_t mine);
     [[nodiscard]] bool somebody_died() const noexcept;
     void bury_under_guard() noexcept;
 

@@ -56,6 +56,7 @@ public:
         shared::word64 b;
         shared::word32 c;
         shared::word32 repairs;
+        os::futex_word part; // a guard of the noun's own
     };
     [[nodiscard]] words& state() const noexcept { return object::state<words>(); }
 
@@ -63,6 +64,7 @@ protected:
     void repair(shared::party& dead) noexcept override {
         if (dead.held[0].load() != 0) state().repairs.fetch_add(1);
         dead.held[0].store(0);
+        release_guard(state().part, dead);
     }
 };
 
@@ -249,9 +251,10 @@ TEST_CASE("object: leaving gives back what was held") {
 
 TEST_CASE("object: a guard whose holder was killed is taken over by one of those who wait") {
     const auto object = shared::create<probe>();
+    os::futex_word& word = GENERATE(true, false) ? object->head().guard : object->state().part;
     const coproc::event held;
     forked holder{[&] {
-        const shared::object::guard own{*object};
+        const shared::object::guard own{*object, word};
         held.set();
         for (;;)
             ::pause();
@@ -262,7 +265,7 @@ TEST_CASE("object: a guard whose holder was killed is taken over by one of those
     for (int i = 0; i != 4; ++i)
         others.emplace_back([&] {
             for (int k = 0; k != 10; ++k) {
-                const shared::object::guard own{*object};
+                const shared::object::guard own{*object, word};
                 ++through;
             }
         });
@@ -272,6 +275,24 @@ TEST_CASE("object: a guard whose holder was killed is taken over by one of those
     for (auto& one : others)
         one.join();
     CHECK(through == 40);
+}
+
+TEST_CASE("object: a transaction under both guards is carried out before either is free") {
+    const auto object = shared::create<probe>();
+    CHECK(dies(forked{[&] {
+        const shared::object::guard own{*object, object->state().part};
+        const shared::object::guard held{*object};
+        shared::transaction change{object->base()};
+        change.set(object->state().a, 1);
+        change.set(object->state().b, 2);
+        change.commit();
+        object->state().b.store(0); // as if it had died half-way
+        object->head().redo.count.store(2);
+        die();
+    }}));
+    const shared::object::guard own{*object, object->state().part};
+    CHECK(object->state().a.load() == 1);
+    CHECK(object->state().b.load() == 2);
 }
 
 // --- memory that arrives -------------------------------------------------------------------------
