@@ -4,8 +4,6 @@
 #include <coproc/dummy/detail/waiting.hpp>
 
 #include <spin.hpp>
-#include <stdexcept>
-#include <string>
 
 namespace coproc::detail::threads {
 

@@ -12,10 +12,8 @@
 #include <coproc/duration.hpp>
 #include <coproc/error.hpp>
 
-#include <concepts>
 #include <cstddef>
 #include <exception>
-#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
