@@ -677,7 +677,7 @@ bool process_backend::closed() const {
     return !dispatcher_.accepts();
 }
 
-pool_stats process_backend::stats() const {
+pool_stats process_backend::stats() {
     const std::scoped_lock lock{mutex_};
     return dispatcher_.stats();
 }

@@ -41,7 +41,7 @@ public:
     void abandon_streams_of(std::thread::id consumer) override;
     [[nodiscard]] bool closed() const override;
     [[nodiscard]] result_state<void>& joined() noexcept override { return *joined_; }
-    [[nodiscard]] pool_stats stats() const override;
+    [[nodiscard]] pool_stats stats() override;
     [[nodiscard]] std::size_t workers() const noexcept override { return seats_.size(); }
 
     // --- called by seats -----------------------------------------------------------------------------------------

@@ -47,7 +47,8 @@ public:
     /// Ready when the pool is closed and no worker is left.
     [[nodiscard]] virtual result_state<void>& joined() noexcept = 0;
 
-    [[nodiscard]] virtual pool_stats stats() const = 0;
+    /// Not const: a backend may first have to put in order what was left to it.
+    [[nodiscard]] virtual pool_stats stats() = 0;
     [[nodiscard]] virtual std::size_t workers() const noexcept = 0;
     /// Whether a task of this pool runs on the calling thread: a join from there would wait for
     /// itself.
