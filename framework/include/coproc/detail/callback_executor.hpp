@@ -9,6 +9,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/prefer.hpp>
 
+#include <concepts>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -24,10 +25,8 @@ public:
     callback() = default;
     callback(const callback&) = delete;
     callback& operator=(const callback&) = delete;
-    virtual void call() noexcept = 0;
-
-protected:
     virtual ~callback() = default;
+    virtual void call() noexcept = 0;
 
 private:
     friend class callback_queue;
@@ -73,7 +72,7 @@ private:
 };
 
 /// Posts to `executor`, or to the library's own thread when it is null.
-template <class F>
+template <std::invocable F>
 void post_callback(const boost::asio::any_io_executor* executor, F&& callback) {
     if (executor != nullptr && *executor) {
         const auto held = holding_context(*executor);
@@ -81,6 +80,15 @@ void post_callback(const boost::asio::any_io_executor* executor, F&& callback) {
     } else {
         queue_callback(*new function_callback<std::decay_t<F>>{std::forward<F>(callback)});
     }
+}
+
+/// The same. A context that is destroyed before it has run the callback destroys it.
+inline void post_callback(const boost::asio::any_io_executor* executor,
+                          std::unique_ptr<callback> what) {
+    if (executor != nullptr && *executor)
+        post_callback(executor, [what = std::move(what)]() mutable { what.release()->call(); });
+    else
+        queue_callback(*what.release());
 }
 
 } // namespace coproc::detail

@@ -29,11 +29,7 @@ public:
           on_error_(std::forward<E>(on_error)) {}
 
     void resume() noexcept override {
-        if (const auto* executor = state_->callback_executor())
-            post_callback(executor,
-                          [self = std::unique_ptr<then_continuation>{this}] { self->show(); });
-        else
-            queue_callback(*this);
+        post_callback(state_->callback_executor(), std::unique_ptr<callback>{this});
     }
     ~then_continuation() override = default;
 
