@@ -75,6 +75,7 @@ public:
             post();
         }
     }
+    ~handler_continuation() override = default;
 
 private:
     struct waiting {
@@ -83,27 +84,22 @@ private:
         Handler handler;
     };
 
-    struct destroy {
-        void operator()(handler_continuation* c) const noexcept { delete c; }
-    };
-    using owner = std::unique_ptr<handler_continuation, destroy>;
-
-    ~handler_continuation() override = default;
-
     void post() noexcept {
         [[maybe_unused]] const auto held = holding_context(waiting_->work.get_executor());
         // Owned by what is posted: a context that is destroyed throws that away without running it.
-        boost::asio::post(waiting_->work.get_executor(), [self = owner{this}]() mutable {
-            auto handler = std::move(self->waiting_->handler);
-            const auto state = std::move(self->state_);
-            auto work = std::move(self->waiting_->work);
-            self.reset(); // memory is back before the handler runs, as Asio has it
-            // The slot must not keep the state alive, nor cancel a later operation's.
-            if (auto slot = boost::asio::get_associated_cancellation_slot(handler);
-                slot.is_connected())
-                slot.clear();
-            deliver(*state, std::move(handler));
-        });
+        boost::asio::post(
+            waiting_->work.get_executor(),
+            [self = std::unique_ptr<handler_continuation>{this}]() mutable {
+                auto handler = std::move(self->waiting_->handler);
+                const auto state = std::move(self->state_);
+                auto work = std::move(self->waiting_->work);
+                self.reset(); // memory is back before the handler runs, as Asio has it
+                // The slot must not keep the state alive, nor cancel a later operation's.
+                if (auto slot = boost::asio::get_associated_cancellation_slot(handler);
+                    slot.is_connected())
+                    slot.clear();
+                deliver(*state, std::move(handler));
+            });
     }
 
     void evicted() noexcept override {
