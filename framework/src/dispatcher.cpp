@@ -3,6 +3,7 @@
 
 #include <coproc/detail/dispatcher.hpp>
 
+#include <coproc/detail/moving_average.hpp>
 #include <coproc/error.hpp>
 
 #include <algorithm>
@@ -400,18 +401,15 @@ float dispatcher::expected(const work& w, std::uint32_t count) const noexcept {
 }
 
 void dispatcher::measure(work& w, std::uint32_t items, std::chrono::nanoseconds took) noexcept {
-    const float ns = std::max(1.0F, static_cast<float>(took.count()) / static_cast<float>(items));
-    float& average = w.many() ? w.item_ns_ : call_ns_;
-    // Longer than thought is believed at once: the next chunk must not be far too long. Shorter,
-    // little by little, or as much as there are more items than have been measured so far: what
-    // surrounds the first one costs more than many a thousand small ones.
-    float trust = 0.25F;
-    if (w.many()) {
-        const auto n = static_cast<float>(items);
-        const auto before = static_cast<float>(w.done_);
-        trust = std::max(trust, n / (n + before));
+    if (!w.many()) {
+        call_ns_ = moving_average(call_ns_, ns_each(took, static_cast<float>(items)));
+        return;
     }
-    average = average <= 0 || ns > 4 * average ? ns : average + trust * (ns - average);
+    // Shorter than thought is believed as much as there are more items than have been measured so
+    // far: what surrounds the first one costs more than many a thousand small ones.
+    const auto n = static_cast<float>(items);
+    const auto before = static_cast<float>(w.done_);
+    w.item_ns_ = moving_average(w.item_ns_, ns_each(took, n), std::max(0.25F, n / (n + before)));
 }
 
 chunk dispatcher::take(work& w, std::size_t at_most) {

@@ -3,7 +3,8 @@
 
 // How calls come from the inbox to the threads: the part of the backend that saves wake-ups.
 
-#include <algorithm>
+#include <coproc/detail/moving_average.hpp>
+
 #include <dummy_backend.hpp>
 #include <dummy_errands.hpp>
 
@@ -118,10 +119,8 @@ void dummy_backend::nudge() {
     });
 }
 
-/// Longer than thought is believed at once; shorter, little by little.
 void dummy_backend::measure(std::chrono::nanoseconds call) noexcept {
-    const auto ns = static_cast<float>(std::max<std::int64_t>(1, call.count()));
-    call_ns_ = call_ns_ <= 0 || ns > 4 * call_ns_ ? ns : call_ns_ + 0.25F * (ns - call_ns_);
+    call_ns_ = moving_average(call_ns_, ns_each(call));
 }
 
 /// After a decision about this thread. An idle one may spin unless enough others do; then it goes
