@@ -317,11 +317,17 @@ void endpoint::abandon() noexcept {
     out_.open = false;
 }
 
-bool endpoint::flush() noexcept {
+/// Before the peer is woken: false if there is nothing that it has not been told of.
+bool endpoint::begin_flush() noexcept {
     if (!std::exchange(out_.unflushed, false)) return false;
     // Sequentially consistent, here and where the peer goes to sleep: either it sees the message,
     // or we see that it sleeps.
     out_.shared->tail.store(out_.tail);
+    return true;
+}
+
+bool endpoint::flush() noexcept {
+    if (!begin_flush()) return false;
     if (side_ == channel_side::worker) {
         ring(false);
         return false;
@@ -333,9 +339,7 @@ bool endpoint::flush() noexcept {
 }
 
 void endpoint::flush_reply() noexcept {
-    if (!std::exchange(out_.unflushed, false)) return;
-    out_.shared->tail.store(out_.tail); // as above
-    ring(true);
+    if (begin_flush()) ring(true);
 }
 
 /// Rings the bell that is armed. Only one who finds it armed and unsays that rings it; the parent
@@ -481,8 +485,14 @@ void endpoint::skip(std::uint32_t size) noexcept {
 
 // --- waiting
 
-bool endpoint::arm() noexcept {
-    control_->parent_armed.store(announce::reactor);
+bool endpoint::arm() noexcept { return arm_for(announce::reactor); }
+
+bool endpoint::arm_loop(std::uint32_t slot) noexcept {
+    return arm_for(announce::loop | slot << announce::slot_shift);
+}
+
+bool endpoint::arm_for(std::uint32_t whom) noexcept {
+    control_->parent_armed.store(whom);
     if (!has_message()) return false;
     disarm();
     return true;
@@ -490,13 +500,6 @@ bool endpoint::arm() noexcept {
 
 void endpoint::disarm() noexcept {
     control_->parent_armed.store(announce::nobody, std::memory_order_relaxed);
-}
-
-bool endpoint::arm_loop(std::uint32_t slot) noexcept {
-    control_->parent_armed.store(announce::loop | slot << announce::slot_shift);
-    if (!has_message()) return false;
-    disarm();
-    return true;
 }
 
 // The worker reads this after it has found the call, which is published after it.

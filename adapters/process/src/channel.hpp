@@ -296,7 +296,9 @@ private:
     [[nodiscard]] std::uint64_t room() const noexcept;
     void wait_for_room();
     void send_descriptors();
+    [[nodiscard]] bool begin_flush() noexcept;
     void ring(bool with_reply) noexcept;
+    [[nodiscard]] bool arm_for(std::uint32_t whom) noexcept;
     void tell_of_unheard() noexcept;
     [[nodiscard]] bool promise_kept() noexcept;
     void skip(std::uint32_t size) noexcept;
