@@ -5,11 +5,9 @@
 
 #include <coproc/detail/forks.hpp>
 
-#include <atomic>
 #include <cstdlib>
 #include <map>
 #include <mutex>
-#include <pthread.h>
 #include <stdexcept>
 
 namespace coproc::detail {
@@ -29,17 +27,7 @@ backend_registry& registry() {
     return *r;
 }
 
-/// Counts the forks between the program's start and this process. Asked at every call, so the
-/// system is not.
-std::atomic<unsigned> forks{0};
-
-// Before main: the child of a fork could do nothing with a local static that is half made.
-[[maybe_unused]] const int at_fork =
-    ::pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
-
 } // namespace
-
-unsigned count_forks() noexcept { return forks.load(std::memory_order_relaxed); }
 
 backend::backend(const pool_options& options)
     : generation_{count_forks()},
@@ -50,9 +38,7 @@ backend::backend(const pool_options& options)
     defaults_.label = default_label_;
 }
 
-bool backend::inherited() const noexcept {
-    return forks.load(std::memory_order_relaxed) != generation_;
-}
+bool backend::inherited() const noexcept { return count_forks() != generation_; }
 
 void register_backend(std::string name, backend_factory factory) {
     const std::scoped_lock lock{registry().mutex};

@@ -4,6 +4,7 @@
 #include <coproc/detail/child.hpp>
 
 #include <coproc/detail/backtrace.hpp>
+#include <coproc/detail/forks.hpp>
 #include <coproc/detail/identity.hpp>
 #include <coproc/error.hpp>
 #include <coproc/log.hpp>
@@ -11,7 +12,6 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <pthread.h>
 #include <sstream>
 #include <stdexcept>
 #include <utility>
@@ -20,14 +20,6 @@ namespace coproc::detail {
 namespace {
 
 using namespace std::chrono_literals;
-
-std::atomic<unsigned> forks{0};
-
-// Before main: the child of a fork could do nothing with a local static that is half made.
-[[maybe_unused]] const int at_fork =
-    ::pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
-
-unsigned count_forks() noexcept { return forks.load(std::memory_order_relaxed); }
 
 struct identity_holder {
     std::mutex mutex;
@@ -62,9 +54,7 @@ void set_identity(process_identity identity) {
 child_family::child_family(std::string numbers)
     : generation_{count_forks()}, numbers_{std::move(numbers)} {}
 
-bool child_family::inherited() const noexcept {
-    return forks.load(std::memory_order_relaxed) != generation_;
-}
+bool child_family::inherited() const noexcept { return count_forks() != generation_; }
 
 std::string child_family::next_numbers() {
     const std::scoped_lock lock{mutex_};

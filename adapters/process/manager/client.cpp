@@ -3,6 +3,7 @@
 
 #include <manager/client.hpp>
 
+#include <coproc/detail/forks.hpp>
 #include <coproc/detail/function_id.hpp>
 #include <coproc/error.hpp>
 #include <os/clock.hpp>
@@ -154,7 +155,7 @@ class connection final : public manager_client, public std::enable_shared_from_t
 public:
     connection(client_address address, opened&& from)
         : address_{std::move(address)},
-          generation_{fork_generation()},
+          generation_{count_forks()},
           link_{std::move(from.link)},
           parser_{std::move(from.parser)},
           server_{std::move(from.server)},
@@ -281,7 +282,7 @@ public:
         pollfd entry{link_->socket(), POLLRDHUP, 0};
         return ::poll(&entry, 1, 0) == 0;
     }
-    [[nodiscard]] bool ours() const noexcept { return generation_ == fork_generation(); }
+    [[nodiscard]] bool ours() const noexcept { return generation_ == count_forks(); }
 
 private:
     struct watching {

@@ -3,7 +3,7 @@
 
 #include <coproc/manager.hpp>
 
-#include <src/fork_guard.hpp>
+#include <coproc/detail/forks.hpp>
 
 #include <algorithm>
 #include <manager/address.hpp>
@@ -84,7 +84,7 @@ public:
     manager_state(const manager_state&) = delete;
     manager_state& operator=(const manager_state&) = delete;
     ~manager_state() {
-        if (server != nullptr && generation_ == fork_generation()) end();
+        if (server != nullptr && generation_ == count_forks()) end();
     }
 
     void end() {
@@ -102,7 +102,7 @@ public:
     std::shared_ptr<manager_client> client;
 
 private:
-    unsigned generation_ = fork_generation();
+    unsigned generation_ = count_forks();
     std::mutex ending_;
 };
 

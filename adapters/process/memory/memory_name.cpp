@@ -3,10 +3,10 @@
 
 #include <memory/memory_name.hpp>
 
+#include <coproc/detail/forks.hpp>
 #include <coproc/error.hpp>
 #include <os/socket.hpp>
 #include <os/system_call.hpp>
-#include <src/fork_guard.hpp>
 #include <src/reactor.hpp>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -94,7 +94,7 @@ struct memory_name::listener : std::enable_shared_from_this<listener> {
     boost::asio::posix::stream_descriptor socket{reactor()};
     os::unique_fd memory;
     std::function<bool()> withdrawn;
-    const unsigned generation = fork_generation();
+    const unsigned generation = count_forks();
     std::mutex mutex;
     bool open = false;
 
@@ -173,7 +173,7 @@ std::shared_ptr<memory_name> memory_name::take(std::string_view name, int memory
 }
 
 void memory_name::give_up() noexcept {
-    if (listener_->generation != fork_generation()) return; // it is the parent's
+    if (listener_->generation != count_forks()) return; // it is the parent's
     const std::scoped_lock lock{listener_->mutex};
     listener_->close();
 }
@@ -182,7 +182,7 @@ memory_name::~memory_name() {
     if (listener_ == nullptr) return;
     give_up();
     // In the child of a fork it belongs to a reactor that is not there.
-    if (listener_->generation != fork_generation())
+    if (listener_->generation != count_forks())
         static_cast<void>(new std::shared_ptr<listener>{std::move(listener_)});
 }
 

@@ -3,6 +3,7 @@
 
 #include <passing/pipe_object.hpp>
 
+#include <coproc/detail/forks.hpp>
 #include <coproc/error.hpp>
 #include <os/limits.hpp>
 #include <os/socket.hpp>
@@ -158,7 +159,7 @@ pipe_end::~pipe_end() {
 }
 
 void pipe_end::watch() {
-    const unsigned now = fork_generation() + 1;
+    const unsigned now = count_forks() + 1;
     unsigned before = watched_.load(std::memory_order_acquire);
     if (before == now || !watched_.compare_exchange_strong(before, now)) return;
     try {

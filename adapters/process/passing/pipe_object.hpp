@@ -54,7 +54,7 @@ private:
     const std::shared_ptr<pipe_object> pipe_;
     const unsigned index_;
     os::unique_fd socket_;
-    std::atomic<unsigned> watched_{0}; // fork_generation() + 1 of who watches
+    std::atomic<unsigned> watched_{0}; // count_forks() + 1 of who watches
 };
 
 /// An encoded message that is not yet in the pipe.

@@ -3,10 +3,10 @@
 
 #include <src/fork_guard.hpp>
 
+#include <coproc/detail/forks.hpp>
 #include <os/system_call.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <mutex>
 #include <new>
 #include <pthread.h>
@@ -17,7 +17,6 @@ namespace coproc::detail {
 namespace {
 
 struct guard {
-    std::atomic<unsigned> generation{0};
     std::mutex mutex; // of what follows
     std::vector<int> descriptors;
     std::vector<void (*)() noexcept> resets;
@@ -32,6 +31,7 @@ void in_child() noexcept;
 /// Never destroyed: threads and static objects may still use it at exit.
 guard& the_guard() noexcept {
     static guard* const instance = [] {
+        start_counting_forks(); // before what may look at the count
         ::pthread_atfork(nullptr, nullptr, &in_child);
         return new guard;
     }();
@@ -43,7 +43,6 @@ guard& the_guard() noexcept {
 
 void in_child() noexcept {
     guard& g = the_guard();
-    g.generation.fetch_add(1, std::memory_order_relaxed);
     // Another thread may have held the mutex and changed the list at the moment of the fork: begin
     // anew.
     if (!forks_with_the_mutex) ::new (&g.mutex) std::mutex;
@@ -53,10 +52,6 @@ void in_child() noexcept {
 }
 
 } // namespace
-
-unsigned fork_generation() noexcept {
-    return the_guard().generation.load(std::memory_order_relaxed);
-}
 
 void on_fork_in_child(void (*reset)() noexcept) {
     guard& g = the_guard();

@@ -9,12 +9,8 @@
 
 namespace coproc::detail {
 
-/// Counts the forks between the program's start and this process: an object that remembers another
-/// number belongs to an ancestor, and its processes and threads are not ours to stop or join.
-unsigned fork_generation() noexcept;
-
-/// Runs in the child of every fork, single-threaded. Registered once, while no object depends on it
-/// yet.
+/// Runs in the child of every fork, single-threaded, when count_forks() counts it already.
+/// Registered once, while no object depends on it yet.
 void on_fork_in_child(void (*reset)() noexcept);
 
 /// Runs in a worker that was started by fork, after that: what its parent had is none of its

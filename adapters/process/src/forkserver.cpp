@@ -3,6 +3,7 @@
 
 #include <src/forkserver.hpp>
 
+#include <coproc/detail/forks.hpp>
 #include <coproc/error.hpp>
 #include <os/clock.hpp>
 #include <os/pidfd.hpp>
@@ -53,7 +54,7 @@ std::shared_ptr<forkserver> forkserver::get(unsigned omp_threads) {
     return program.current;
 }
 
-forkserver::forkserver(unsigned omp_threads) : generation_{fork_generation()} {
+forkserver::forkserver(unsigned omp_threads) : generation_{count_forks()} {
     auto [mine, its] = os::make_socketpair();
     std::int32_t error = 0;
     exec_launcher launcher{role::forkserver, {},          its.get(), os::own_pidfd(),
@@ -93,7 +94,7 @@ void forkserver::wait_for_hello() {
 forkserver::~forkserver() {
     no_longer_private(socket_.get());
     no_longer_private(pidfd_.get());
-    if (generation_ != fork_generation()) return;
+    if (generation_ != count_forks()) return;
     socket_.reset(); // its sign to go
     if (pid_ == 0) return;
     if (!os::wait_until_ended(pidfd_.get(), std::chrono::milliseconds{200}))

@@ -3,6 +3,7 @@
 
 #include <src/loop_bell.hpp>
 
+#include <coproc/detail/forks.hpp>
 #include <coproc/log.hpp>
 #include <os/clock.hpp>
 #include <os/eventfd.hpp>
@@ -27,7 +28,7 @@ constexpr std::uint64_t look_ns = 4'000;
 } // namespace
 
 loop_bell::loop_bell(boost::asio::io_context& context)
-    : context_{context}, generation_{fork_generation()}, bell_{os::make_eventfd()} {
+    : context_{context}, generation_{count_forks()}, bell_{os::make_eventfd()} {
     auto duplicate = bell_.duplicate();
     watch_.emplace(context, duplicate.get());
     static_cast<void>(duplicate.release());
@@ -73,7 +74,7 @@ void loop_bell::look() {
     look_due_.store(false);
     // In the child of a fork, which has what its parent had posted: these replies are not its own
     // to take, and threads that are not there may hold the locks.
-    if (generation_ == fork_generation()) hear();
+    if (generation_ == count_forks()) hear();
 }
 
 /// On a thread that runs the context, in a handler.
@@ -117,7 +118,7 @@ void loop_bell::wait() {
 }
 
 void loop_bell::on_bell() {
-    if (generation_ != fork_generation()) return; // the parent's: what it says is not ours to take
+    if (generation_ != count_forks()) return; // the parent's: what it says is not ours to take
     os::quiet(bell_.get());
     waiting_.store(false);
     hear();

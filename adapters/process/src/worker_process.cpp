@@ -3,6 +3,7 @@
 
 #include <src/worker_process.hpp>
 
+#include <coproc/detail/forks.hpp>
 #include <coproc/error.hpp>
 #include <os/pidfd.hpp>
 #include <os/signals.hpp>
@@ -104,7 +105,7 @@ void fork_here(const launch_request& request, worker_process& process, channel_n
 } // namespace
 
 worker_process::worker_process(const launch_request& request, channel_descriptors channel)
-    : generation_{fork_generation()},
+    : generation_{count_forks()},
       name_{request.name},
       method_{request.method},
       channel_{channel_side::parent, std::move(channel)} {
@@ -139,7 +140,7 @@ worker_process::~worker_process() {
     }
 }
 
-bool worker_process::ours() const noexcept { return generation_ == fork_generation(); }
+bool worker_process::ours() const noexcept { return generation_ == count_forks(); }
 
 void worker_process::kill() noexcept {
     if (!ours() || pid_ == 0) return;

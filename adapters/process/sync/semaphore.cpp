@@ -4,7 +4,7 @@
 #include <coproc/semaphore.hpp>
 
 #include <coproc/bounded_semaphore.hpp>
-#include <src/fork_guard.hpp>
+#include <coproc/detail/forks.hpp>
 
 #include <algorithm>
 #include <climits>
@@ -135,7 +135,7 @@ using detail::semaphore_object;
 // --- semaphore_permit ----------------------------------------------------------------------------
 
 semaphore_permit::semaphore_permit(std::shared_ptr<semaphore_object> of) noexcept
-    : of_{std::move(of)}, fork_generation_{detail::fork_generation()} {}
+    : of_{std::move(of)}, fork_generation_{detail::count_forks()} {}
 
 semaphore_permit& semaphore_permit::operator=(semaphore_permit&& other) noexcept {
     if (this != &other) {
@@ -148,7 +148,7 @@ semaphore_permit& semaphore_permit::operator=(semaphore_permit&& other) noexcept
 
 void semaphore_permit::release() noexcept {
     const auto of = std::exchange(of_, nullptr);
-    if (of != nullptr && fork_generation_ == detail::fork_generation()) of->give_back();
+    if (of != nullptr && fork_generation_ == detail::count_forks()) of->give_back();
 }
 
 // --- semaphore -----------------------------------------------------------------------------------
