@@ -3,6 +3,7 @@
 
 #include <coproc/cpu_count.hpp>
 #include <coproc/detail/callback_executor.hpp>
+#include <coproc/detail/forks.hpp>
 #include <coproc/detail/patient_mutex.hpp>
 #include <coproc/duration.hpp>
 
@@ -90,8 +91,7 @@ callback_queue& queue() {
     return *instance;
 }
 
-// Before main: the child of a fork could do nothing with a local static that is half made.
-[[maybe_unused]] const auto& made_early = queue();
+const made_before_main made_early{queue};
 
 } // namespace
 

@@ -32,7 +32,7 @@ identity_holder& holder() {
     return *instance;
 }
 
-[[maybe_unused]] const auto& made_early = holder();
+const made_before_main made_early{holder};
 
 /// By family_kind. Leaked, too; a fork's child makes its own.
 std::atomic<child_family*> families[2];

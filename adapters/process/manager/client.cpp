@@ -645,8 +645,7 @@ connections& all_connections() {
     return *instance;
 }
 
-// Before main: the child of a fork could do nothing with a local static that is half made.
-[[maybe_unused]] const auto& made_early = all_connections();
+const made_before_main made_early{all_connections};
 
 constexpr std::chrono::seconds decoding_patience{10};
 

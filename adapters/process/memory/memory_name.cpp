@@ -79,8 +79,7 @@ listening& all() {
     return *instance;
 }
 
-// Before main: the child of a fork could do nothing with a local static that is half made.
-[[maybe_unused]] const auto& made_early = all();
+const made_before_main made_early{all};
 
 } // namespace
 

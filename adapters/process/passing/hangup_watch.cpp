@@ -3,6 +3,7 @@
 
 #include <passing/hangup_watch.hpp>
 
+#include <coproc/detail/forks.hpp>
 #include <os/system_call.hpp>
 #include <src/fork_guard.hpp>
 #include <src/reactor.hpp>
@@ -116,8 +117,7 @@ watch& the_watch() {
     return *instance;
 }
 
-// Before main: the child of a fork could do nothing with a local static that is half made.
-[[maybe_unused]] const auto& made_early = the_watch();
+const made_before_main made_early{the_watch};
 
 } // namespace
 

@@ -82,8 +82,7 @@ ends& the_ends() {
     return *instance;
 }
 
-// Before main: the child of a fork could do nothing with a local static that is half made.
-[[maybe_unused]] const auto& made_early = the_ends();
+const made_before_main made_early{the_ends};
 
 } // namespace
 

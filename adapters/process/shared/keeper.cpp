@@ -3,6 +3,7 @@
 
 #include <shared/keeper.hpp>
 
+#include <coproc/detail/forks.hpp>
 #include <os/signals.hpp>
 #include <os/system_call.hpp>
 
@@ -135,8 +136,7 @@ keepers& instance() {
     return *the_keepers;
 }
 
-// Before main: the child of a fork could do nothing with a local static that is half made.
-[[maybe_unused]] const auto& made_early = instance();
+const made_before_main made_early{instance};
 
 } // namespace
 

@@ -3,6 +3,7 @@
 
 #include <shared/object.hpp>
 
+#include <coproc/detail/forks.hpp>
 #include <coproc/error.hpp>
 #include <os/limits.hpp>
 #include <os/spin.hpp>
@@ -113,8 +114,7 @@ registry& the_registry() {
     return *instance;
 }
 
-// Before main: the child of a fork could do nothing with a local static that is half made.
-[[maybe_unused]] const auto& made_early = the_registry();
+const made_before_main made_early{the_registry};
 
 } // namespace
 

@@ -3,6 +3,7 @@
 
 #include <shared/peer_watch.hpp>
 
+#include <coproc/detail/forks.hpp>
 #include <os/pidfd.hpp>
 #include <src/fork_guard.hpp>
 #include <src/reactor.hpp>
@@ -42,8 +43,7 @@ watches& all() {
     return *instance;
 }
 
-// Before main: the child of a fork could do nothing with a local static that is half made.
-[[maybe_unused]] const auto& made_early = all();
+const made_before_main made_early{all};
 
 bool same(const std::weak_ptr<object>& a, const std::weak_ptr<object>& b) noexcept {
     return !a.owner_before(b) && !b.owner_before(a);

@@ -3,6 +3,7 @@
 
 #include <shared/wait_service.hpp>
 
+#include <coproc/detail/forks.hpp>
 #include <os/futex.hpp>
 #include <os/signals.hpp>
 #include <src/fork_guard.hpp>
@@ -78,8 +79,7 @@ service& the_service() {
     return *instance;
 }
 
-// Before main: the child of a fork could do nothing with a local static that is half made.
-[[maybe_unused]] const auto& made_early = the_service();
+const made_before_main made_early{the_service};
 
 /// How many words one thread can sleep on.
 std::size_t capacity() noexcept {

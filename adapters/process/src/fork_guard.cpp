@@ -38,8 +38,7 @@ guard& the_guard() noexcept {
     return *instance;
 }
 
-// Before main: the child of a fork could do nothing with a local static that is half made.
-[[maybe_unused]] const auto& made_early = the_guard();
+const made_before_main made_early{the_guard};
 
 void in_child() noexcept {
     guard& g = the_guard();

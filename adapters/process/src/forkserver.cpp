@@ -41,8 +41,7 @@ the_server& server_of_program() {
     return *instance;
 }
 
-// Before main: the child of a fork could do nothing with a local static that is half made.
-[[maybe_unused]] const auto& made_early = server_of_program();
+const made_before_main made_early{server_of_program};
 
 } // namespace
 

@@ -3,6 +3,7 @@
 
 #include <src/reactor.hpp>
 
+#include <coproc/detail/forks.hpp>
 #include <coproc/log.hpp>
 #include <os/signals.hpp>
 #include <src/fork_guard.hpp>
@@ -93,8 +94,7 @@ services& all() {
     return *instance;
 }
 
-// Before main: the child of a fork could do nothing with a local static that is half made.
-[[maybe_unused]] const auto& made_early = all();
+const made_before_main made_early{all};
 
 } // namespace
 

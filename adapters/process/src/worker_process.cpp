@@ -36,8 +36,7 @@ std::shared_mutex& launching() {
     return *mutex;
 }
 
-// Before main: the child of a fork could do nothing with a local static that is half made.
-[[maybe_unused]] const auto& made_early = launching();
+const made_before_main made_early{launching};
 
 void spawn(const launch_request& request, worker_process& process, channel_numbers parent,
            int child_socket) {
