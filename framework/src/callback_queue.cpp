@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The coproc authors
 // SPDX-License-Identifier: BSL-1.0
 
-#include <coproc/cpu_count.hpp>
 #include <coproc/detail/callback_executor.hpp>
 #include <coproc/detail/forks.hpp>
+#include <coproc/detail/known_cpu_count.hpp>
 #include <coproc/detail/patient_mutex.hpp>
 #include <coproc/duration.hpp>
 
@@ -61,7 +61,7 @@ private:
 
     /// False: the next one who puts something posts.
     bool more_has_come() noexcept {
-        if (may_spin_) {
+        if (!single_cpu()) {
             const auto until = steady::now() + spin;
             do
                 for (int i = 0; i < 32; ++i) {
@@ -76,7 +76,6 @@ private:
 
     std::atomic<callback*> newest_{nullptr};
     mark running_;
-    const bool may_spin_ = cpu_count() > 1;
 };
 
 namespace {

@@ -4,6 +4,7 @@
 #include <dummy_backend.hpp>
 
 #include <coproc/cpu_count.hpp>
+#include <coproc/detail/known_cpu_count.hpp>
 #include <coproc/error.hpp>
 #include <coproc/log.hpp>
 
@@ -54,7 +55,7 @@ dummy_backend::dummy_backend(const pool_options& options, const dispatcher_limit
       initializer_{options.initializer},
       dispatcher_{limits},
       slots_(limits.workers),
-      most_spinning_{cpu_count() / 2} {
+      most_spinning_{known_cpu_count() / 2} {
     pthread_sigmask(SIG_SETMASK, nullptr, &signal_mask_);
 }
 

@@ -3,8 +3,6 @@
 
 #include <manager/frame_sender.hpp>
 
-#include <os/limits.hpp>
-
 #include <array>
 #include <cstring>
 
@@ -14,8 +12,6 @@ namespace {
 constexpr std::size_t one_piece = 4096; // header and payload are put together up to here
 
 } // namespace
-
-bool spin_budget::many_cpus() noexcept { return !os::single_cpu(); }
 
 bool frame_sender::send_descriptors(transport& to, entry& next) {
     if (next.descriptors.empty() || next.descriptors_sent) return true;

@@ -4,6 +4,8 @@
 
 // Frames on their way out: what the transport does not take at once waits here.
 
+#include <coproc/detail/known_cpu_count.hpp>
+
 #include <deque>
 #include <manager/hosted.hpp>
 #include <manager/transport.hpp>
@@ -44,7 +46,7 @@ class spin_budget {
 public:
     static constexpr std::uint64_t most_ns = 50'000;
 
-    [[nodiscard]] std::uint64_t ns() const noexcept { return many_cpus() ? ns_ : 0; }
+    [[nodiscard]] std::uint64_t ns() const noexcept { return single_cpu() ? 0 : ns_; }
     void paid() noexcept { ns_ = most_ns; }
     void was_in_vain() noexcept { ns_ /= 4; }
     /// It slept for so long until there was something. Where waking up takes its time, on the other
@@ -55,8 +57,6 @@ public:
     }
 
 private:
-    static bool many_cpus() noexcept;
-
     std::uint64_t ns_ = most_ns;
     unsigned short_sleeps_ = 0;
 };

@@ -7,11 +7,9 @@
 #include <os/memfd.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <exception>
 #include <fstream>
 #include <limits>
 #include <optional>
@@ -97,22 +95,6 @@ unsigned cpu_count() {
     if (const auto quota = cpus_by_cgroup(); quota && *quota < cpus)
         cpus = static_cast<unsigned>(*quota) + (*quota > static_cast<unsigned>(*quota) ? 1u : 0u);
     return std::max(cpus, 1u);
-}
-
-bool single_cpu() noexcept {
-    // Not a local static: making one takes long enough for a fork in another thread, and its child
-    // would wait for ever for who makes it.
-    static std::atomic<unsigned> cached{0};
-    unsigned cpus = cached.load(std::memory_order_relaxed);
-    if (cpus == 0) {
-        try {
-            cpus = cpu_count();
-        } catch (const std::exception&) {
-            cpus = 2;
-        }
-        cached.store(cpus, std::memory_order_relaxed);
-    }
-    return cpus == 1;
 }
 
 std::size_t resident_bytes(pid_t pid) noexcept {

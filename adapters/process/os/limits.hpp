@@ -12,9 +12,6 @@ namespace coproc::detail::os {
 /// (v1 or v2), rounded up; at least 1.
 unsigned cpu_count();
 
-/// Whether that is one: whoever waits had better sleep at once. Asked of the system once.
-bool single_cpu() noexcept;
-
 /// Resident memory in bytes; 0 when the process is gone. pid 0: the calling process.
 std::size_t resident_bytes(pid_t pid = 0) noexcept;
 

@@ -4,8 +4,8 @@
 #include <shared/object.hpp>
 
 #include <coproc/detail/forks.hpp>
+#include <coproc/detail/known_cpu_count.hpp>
 #include <coproc/error.hpp>
-#include <os/limits.hpp>
 #include <os/spin.hpp>
 #include <os/system_call.hpp>
 
@@ -53,7 +53,7 @@ std::uint64_t size_of_object(int memory) {
 class patience {
 public:
     [[nodiscard]] std::uint64_t budget() noexcept {
-        if (os::single_cpu()) return 0;
+        if (single_cpu()) return 0;
         if (ns_ >= least) return ns_;
         return ++skipped_ % 16 == 0 ? most : 0;
     }

@@ -3,13 +3,13 @@
 
 #include <shared/wait_service.hpp>
 
+#include <coproc/detail/asked_once.hpp>
 #include <coproc/detail/forks.hpp>
 #include <os/futex.hpp>
 #include <os/signals.hpp>
 #include <src/fork_guard.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <climits>
 #include <deque>
@@ -83,14 +83,8 @@ const made_before_main made_early{the_service};
 
 /// How many words one thread can sleep on.
 std::size_t capacity() noexcept {
-    // Not a local static: see os::single_cpu.
-    static std::atomic<std::size_t> cached{0};
-    std::size_t words = cached.load(std::memory_order_relaxed);
-    if (words == 0) {
-        words = os::can_wait_for_many() ? os::most_futexes - 1 : 1;
-        cached.store(words, std::memory_order_relaxed);
-    }
-    return words;
+    static constinit asked_once words;
+    return words.get([] { return os::can_wait_for_many() ? unsigned{os::most_futexes - 1} : 1U; });
 }
 
 void sleeper::poke() noexcept {
