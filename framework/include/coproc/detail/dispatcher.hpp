@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <deque>
 #include <exception>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <set>
@@ -156,6 +157,8 @@ public:
     void reorder_idle(worker_index w, std::size_t places) noexcept;
 
 private:
+    static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
+
     enum class life : std::uint8_t { starting, idle, busy, gone };
 
     struct flight {

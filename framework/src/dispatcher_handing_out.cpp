@@ -1,0 +1,237 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+
+// Which worker gets what, and how much of it at once: the part of the dispatcher that decides how
+// fast a pool is.
+
+#include <coproc/detail/dispatcher.hpp>
+#include <coproc/detail/moving_average.hpp>
+
+#include <algorithm>
+#include <cmath>
+
+namespace coproc::detail {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// A chunk should take about this long: a hand-over costs a few microseconds, a tail of this length
+// is not noticed.
+constexpr double chunk_target_ns = 1e6;
+// Below this, handing over costs more than it shares out.
+constexpr double shortest_chunk_ns = 2e4;
+// What may wait at a busy worker: one chunk of any known short duration, more only while together
+// they are tiny.
+constexpr double prefetch_limit_ns = 2.5e6;
+constexpr double prefetch_deep_ns = 2e5;
+// Work that waits at a busy worker is worth taking back for an idle one from here on.
+constexpr double steal_worth_ns = 5e4;
+constexpr auto steal_patience = 1ms;
+
+} // namespace
+
+bool dispatcher::may_prefetch(const worker& to) const noexcept {
+    if (to.inflight.size() > limits_.prefetch || !idle_.empty()) return false;
+    const work& next = *queue_.front();
+    // One that must start in time, or is known to be long or not known at all, had better wait
+    // where anyone can take it.
+    if (next.queue_deadline_ != time_point::max()) return false;
+    const double more = expected(
+        next, static_cast<std::uint32_t>(std::min<std::size_t>(chunk_size(next), to.tasks_left)));
+    if (more <= 0 || to.expected_ns > prefetch_limit_ns) return false;
+    return to.inflight.size() == 1 ? more <= prefetch_limit_ns
+                                   : to.expected_ns + more <= prefetch_deep_ns;
+}
+
+/// Hands a worker as much as it should have. True if that was something; it is idle, busy or on its
+/// way out after.
+bool dispatcher::refill(worker_index index, time_point now, effects& out) {
+    worker& wk = workers_[index];
+    if (wk.state == life::starting || wk.state == life::gone) return false;
+    bool some = false;
+    while (!wk.retiring && wk.tasks_left != 0 && !queue_.empty() &&
+           (wk.inflight.empty() || may_prefetch(wk))) {
+        assign(index, *queue_.front(), now, out);
+        some = true;
+    }
+    if (!wk.inflight.empty()) {
+        wk.state = life::busy;
+        if (limits_.prefetch != 0 && !wk.hungry && !wk.retiring &&
+            wk.expected_ns <= prefetch_deep_ns && wk.inflight.size() <= limits_.prefetch) {
+            wk.hungry = true;
+            hungry_.push_back(index);
+        }
+    } else if (wk.retiring || wk.tasks_left == 0) {
+        replace(index, out);
+    } else if (wk.state != life::idle) {
+        wk.state = life::idle;
+        idle_.push_back(index);
+        if (prefetched_ != 0) steal_for_idle(now, out, false);
+    }
+    return some;
+}
+
+void dispatcher::assign(worker_index index, work& w, time_point now, effects& out) {
+    worker& wk = workers_[index];
+    leave_idle(index);
+    wk.state = life::busy;
+    chunk c = take(w, wk.tasks_left);
+    if (wk.tasks_left != unlimited) wk.tasks_left -= c.count;
+    c.id = ++last_chunk_id_;
+    ++w.in_flight_;
+    w.worker_hint_.store(static_cast<std::int32_t>(index), std::memory_order_relaxed);
+    const float ns = expected(w, c.count);
+    // An unknown duration counts as long, so that nothing is stacked behind it.
+    wk.expected_ns += ns > 0 ? ns : 1e12F;
+    if (!wk.inflight.empty()) {
+        const auto priority = w.settings_.priority;
+        lowest_prefetched_ = prefetched_ == 0 ? priority : std::min(lowest_prefetched_, priority);
+        ++prefetched_;
+    }
+    wk.inflight.push_back({c, ns > 0 ? ns : 1e12F});
+    if (wk.inflight.size() == 1) watch_front(index, now);
+    out.assign.push_back({index, std::move(c)});
+}
+
+void dispatcher::top_up(time_point now, effects& out) {
+    while (!queue_.empty() && !idle_.empty())
+        if (!refill(idle_.back(), now, out)) break;
+    while (!queue_.empty() && !hungry_.empty()) {
+        const auto index = hungry_.back();
+        worker& wk = workers_[index];
+        const bool had_room = wk.hungry && wk.state == life::busy && !wk.inflight.empty();
+        if (had_room && may_prefetch(wk)) {
+            assign(index, *queue_.front(), now, out);
+            if (wk.expected_ns <= prefetch_deep_ns && wk.inflight.size() <= limits_.prefetch)
+                continue;
+        } else if (had_room) {
+            break; // what is first in the queue is not to be stacked; nor would it be elsewhere
+        }
+        wk.hungry = false;
+        hungry_.pop_back();
+    }
+}
+
+/// Somebody is idle while chunks wait at busy workers: take them back, at once if that is surely
+/// worth it, otherwise after a moment in which they will mostly have run.
+void dispatcher::steal_for_idle(time_point now, effects& out, bool at_once) {
+    auto wanted = idle_.size();
+    bool left = false;
+    for (worker_index i = 0; i < workers_.size() && wanted != 0; ++i) {
+        const worker& wk = workers_[i];
+        if (wk.inflight.size() < 2) continue;
+        const double waiting_ns =
+            wk.expected_ns - static_cast<double>(wk.inflight.front().expected_ns);
+        if (!at_once && waiting_ns < steal_worth_ns && wk.expected_ns < prefetch_limit_ns) {
+            left = true;
+            continue;
+        }
+        out.recall.push_back({i, wk.inflight.back().what.id});
+        --wanted;
+        left = left || wk.inflight.size() > 2;
+    }
+    steal_check_ = left || at_once ? now + steal_patience : steal_check_;
+}
+
+void dispatcher::recall_below(int priority, effects& out) {
+    for (worker_index i = 0; i < workers_.size(); ++i) {
+        const auto& flights = workers_[i].inflight;
+        for (std::size_t k = flights.size(); k-- > 1;)
+            if (flights[k].what.of && flights[k].what.of->settings_.priority < priority)
+                out.recall.push_back({i, flights[k].what.id});
+    }
+}
+
+std::size_t dispatcher::chunk_size(const work& w) const noexcept {
+    if (!w.many()) return 1;
+    const auto waiting = w.waiting_items();
+    if (w.settings_.chunk_size != 0)
+        return std::min<std::uint64_t>(w.settings_.chunk_size, waiting);
+    if (w.item_ns_ <= 0) return 1; // start small, measure
+    const double by_time = chunk_target_ns / static_cast<double>(w.item_ns_);
+    // Towards the end the chunks shrink, so that all workers end together (guided self-scheduling,
+    // Polychronopoulos and Kuck 1987). A stream has no end in sight; its window is shared out in
+    // the same way.
+    const double by_share =
+        std::ceil(static_cast<double>(waiting) / (2.0 * static_cast<double>(limits_.workers)));
+    // Where that is less than is worth a hand-over, by halves only: what comes last may be longer
+    // than anything so far, and is still to be had by all.
+    const double even_share =
+        std::ceil(static_cast<double>(waiting) / static_cast<double>(limits_.workers));
+    const double least = std::min(shortest_chunk_ns / static_cast<double>(w.item_ns_), even_share);
+    const double best = std::min(by_time, std::max(by_share, least));
+    return static_cast<std::size_t>(std::clamp(best, 1.0, 1e6));
+}
+
+float dispatcher::expected(const work& w, std::uint32_t count) const noexcept {
+    return w.many() ? w.item_ns_ * static_cast<float>(count) : call_ns_;
+}
+
+void dispatcher::measure(work& w, std::uint32_t items, std::chrono::nanoseconds took) noexcept {
+    if (!w.many()) {
+        call_ns_ = moving_average(call_ns_, ns_each(took, static_cast<float>(items)));
+        return;
+    }
+    // Shorter than thought is believed as much as there are more items than have been measured so
+    // far: what surrounds the first one costs more than many a thousand small ones.
+    const auto n = static_cast<float>(items);
+    const auto before = static_cast<float>(w.done_);
+    w.item_ns_ = moving_average(w.item_ns_, ns_each(took, n), std::max(0.25F, n / (n + before)));
+}
+
+chunk dispatcher::take(work& w, std::size_t at_most) {
+    chunk c;
+    const auto wanted =
+        static_cast<std::uint32_t>(std::max<std::size_t>(1, std::min(chunk_size(w), at_most)));
+    if (w.returned_ && !w.returned_->empty()) {
+        auto& back = w.returned_->back();
+        c.first = back.first;
+        c.count = std::min(back.count, wanted);
+        c.attempt = back.attempt;
+        back.first += c.count;
+        back.count -= c.count;
+        if (back.count == 0) w.returned_->pop_back();
+    } else {
+        c.first = w.next_;
+        c.count = static_cast<std::uint32_t>(std::min<std::uint64_t>(w.end_ - w.next_, wanted));
+        w.next_ += c.count;
+    }
+    // What is handed out as a whole keeps itself alive no longer in the queue but in the chunk.
+    c.of = w.has_waiting() || !w.queued_ ? work_ptr{&w} : leave_queue(w);
+    return c;
+}
+
+void dispatcher::give_back(const chunk& c, std::uint32_t from, std::uint32_t count,
+                           std::uint32_t attempt) {
+    work& w = *c.of;
+    const auto first = c.first + from;
+    if (w.settled_ || first >= w.end_) return; // dropped meanwhile
+    count = static_cast<std::uint32_t>(std::min<std::uint64_t>(count, w.end_ - first));
+    if (!w.returned_) w.returned_ = std::make_unique<std::vector<work::returned_items>>();
+    w.returned_->push_back({first, count, attempt});
+    if (!w.queued_) wait_in_queue(w, true);
+}
+
+std::uint64_t dispatcher::first_waiting(const work& w) noexcept {
+    auto first = w.next_;
+    if (w.returned_)
+        for (const auto& r : *w.returned_)
+            first = std::min(first, r.first);
+    return first;
+}
+
+void dispatcher::wait_in_queue(work& w, bool at_front) {
+    if (at_front)
+        queue_.push_front(w);
+    else
+        queue_.push_back(w);
+    if (w.queue_deadline_ != time_point::max()) queue_deadlines_.emplace(w.queue_deadline_, &w);
+}
+
+work_ptr dispatcher::leave_queue(work& w) noexcept {
+    if (w.queue_deadline_ != time_point::max()) queue_deadlines_.erase({w.queue_deadline_, &w});
+    return w.queued_ ? queue_.extract(w) : work_ptr{};
+}
+
+} // namespace coproc::detail
