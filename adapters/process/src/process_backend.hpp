@@ -77,6 +77,7 @@ private:
     void take_back(const seat_ptr& seat, std::uint64_t chunk_id, bool insist);
     void give_back(const seat_ptr& seat, std::uint64_t chunk_id);
     void stop_seat(const seat_ptr& seat, loss what);
+    void dismiss_faulty(const seat_ptr& seat, bool greeting_failed);
     void bury(const seat_ptr& seat, int exit_code, std::optional<running_call> running);
     template <class F>
     void once_digested(const seat_ptr& seat, F&& then);

@@ -1,0 +1,177 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+
+// How chunks come to the workers, and back from them.
+
+#include <coproc/detail/exception_codec.hpp>
+#include <coproc/log.hpp>
+#include <os/clock.hpp>
+#include <os/spin.hpp>
+#include <src/process_plan.hpp>
+#include <src/reactor.hpp>
+
+#include <functional>
+
+namespace coproc::detail {
+
+namespace {
+
+// How long a waiting thread looks by itself: long enough for a sleeping worker to wake up and run a
+// short call. If it were to give up sooner, both sides would go to sleep at every call. For calls
+// that are long it is hardly worth it.
+constexpr std::int64_t longest_spin_ns = 60'000;
+constexpr std::int64_t shortest_spin_ns = 4'000;
+// The reply to such a call is awaited by looking also where a thread has other things to do.
+constexpr std::int64_t tiny_call_ns = 2'000;
+
+} // namespace
+
+// --- to the workers ----------------------------------------------------------------------------------------------
+
+void process_backend::send(const seat_ptr& seat, const chunk& c, const listener& by) {
+    try {
+        const bool heard = c.of.get() == by.to;
+        const bool sent =
+            seat->send(c, max_worker_memory_ != 0, heard && by.caller, heard ? by.loop : nullptr);
+        if (!sent) give_back(seat, c.id);
+    } catch (...) {
+        refuse(seat, c, std::current_exception());
+    }
+}
+
+/// The chunk could not be encoded. Which of its items is to blame is found by trying them one by
+/// one.
+void process_backend::refuse(const seat_ptr& seat, const chunk& c, std::exception_ptr error) {
+    std::uint32_t culprit = 0;
+    for (std::uint32_t i = 0; c.count > 1 && i < c.count; ++i) {
+        chunk single = c;
+        single.first = c.first + i;
+        single.count = 1;
+        try {
+            sizer s;
+            c.of->size(single, s);
+            std::vector<std::byte> bytes(s.size());
+            std::vector<int> descriptors;
+            writer w{bytes, &descriptors};
+            c.of->encode(single, w);
+        } catch (...) {
+            culprit = i;
+            error = std::current_exception();
+            break;
+        }
+    }
+    auto told = local_failure(error, seat->where(*c.of, c.first + culprit));
+    decide([&](dispatcher& d, effects& out) {
+        d.refused(seat->index(), c.id, culprit, std::move(told), steady::now(), out);
+        return true;
+    });
+}
+
+/// A chunk that is wanted back (`insist`: or not wanted at all). What has not been started is
+/// simply revoked; a worker that runs it is stopped only if that was insisted on.
+void process_backend::take_back(const seat_ptr& seat, std::uint64_t chunk_id, bool insist) {
+    for (;;) {
+        switch (seat->revoke(chunk_id, insist)) {
+        case worker_seat::revocation::revoked:
+            give_back(seat, chunk_id);
+            return;
+        case worker_seat::revocation::unknown:
+            return;
+        case worker_seat::revocation::started:
+            break;
+        }
+        if (!insist) return;
+        // The worker runs it, is about to, or has replied. A worker that runs something later has
+        // replied: look again.
+        digest(seat, seat->listen(worker_seat::afterwards::nothing));
+        if (const auto now = seat->running(); now && now->id != chunk_id && seat->has_news())
+            continue;
+        if (seat->revoke(chunk_id, false) != worker_seat::revocation::started) continue;
+        loss what;
+        what.deliberate = true;
+        stop_seat(seat, std::move(what));
+        return;
+    }
+}
+
+void process_backend::give_back(const seat_ptr& seat, std::uint64_t chunk_id) {
+    decide([&](dispatcher& d, effects& out) {
+        if (seats_[seat->index()] == seat) d.returned(seat->index(), chunk_id, steady::now(), out);
+        return true;
+    });
+}
+
+// --- from the workers --------------------------------------------------------------------------------------------
+
+void process_backend::digest(const seat_ptr& seat, worker_news news) {
+    if (news.empty() && !news.counted) return;
+    const auto index = seat->index();
+    const bool greeting_failed = news.handshake_now == handshake::state::failed;
+    std::function<void()> digested;
+    decide([&](dispatcher& d, effects& out) {
+        if (news.counted && seat->undigested.fetch_sub(1, std::memory_order_relaxed) == 1)
+            digested.swap(seat->when_digested);
+        if (seats_[index] != seat && !seat->retired) return false;
+        const auto now = steady::now();
+        for (auto& c : news.done)
+            if (seats_[index] == seat) {
+                if (!c.what.of->many())
+                    last_call_ns_.store(c.took.count(), std::memory_order_relaxed);
+                d.done(index, c.what.id, std::move(c.outcome), c.took, c.rss, now, out);
+            }
+        if (news.handshake_now == handshake::state::ready) d.ready(index, now, out);
+        return true;
+    });
+    if (digested) digested();
+    if (greeting_failed || news.corrupt) dismiss_faulty(seat, greeting_failed);
+}
+
+void process_backend::hear_out(const seat_ptr& seat, worker_seat::afterwards then) {
+    for (;;) {
+        auto news = seat->listen(then);
+        if (news.empty()) return;
+        digest(seat, std::move(news));
+    }
+}
+
+void process_backend::on_bell(const seat_ptr& seat) {
+    hear_out(seat, worker_seat::afterwards::wait_for_bell);
+}
+
+void process_backend::on_loop(const seat_ptr& seat) {
+    hear_out(seat, worker_seat::afterwards::wait_for_loop);
+}
+
+void process_backend::help(work& w) noexcept {
+    const auto hint = w.worker_hint();
+    if (hint < 0 || on_reactor_thread()) return;
+    seat_ptr seat;
+    {
+        const std::scoped_lock lock{mutex_};
+        seat = seats_[static_cast<worker_index>(hint)];
+    }
+    if (!seat || !seat->was_ready()) return;
+    const bool short_calls =
+        w.many() || last_call_ns_.load(std::memory_order_relaxed) < longest_spin_ns;
+    const auto until = os::monotonic_ns() +
+                       static_cast<std::uint64_t>(short_calls ? longest_spin_ns : shortest_spin_ns);
+    try {
+        seat->disarm();
+        do {
+            for (int i = 0; i < 16 && !w.core().ready(); ++i) {
+                if (seat->has_news()) break;
+                os::pause();
+            }
+            digest(seat, seat->listen(worker_seat::afterwards::nothing));
+        } while (!w.core().ready() && os::monotonic_ns() < until);
+        hear_out(seat, worker_seat::afterwards::wait_for_what_is_due);
+    } catch (const std::exception& e) {
+        log(log_kind::other, e.what());
+    }
+}
+
+bool process_backend::calls_are_tiny() const noexcept {
+    return last_call_ns_.load(std::memory_order_relaxed) < tiny_call_ns;
+}
+
+} // namespace coproc::detail

@@ -1,0 +1,91 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+
+#pragma once
+
+#include <src/process_backend.hpp>
+
+#include <mutex>
+#include <utility>
+#include <vector>
+
+namespace coproc::detail {
+
+/// The dispatcher's effects together with the seats they concern: bound under the lock of the
+/// decision, so that a chunk can never reach a worker that has taken the place of the one it was
+/// meant for.
+struct process_backend::plan {
+    struct parcel {
+        seat_ptr seat;
+        chunk what;
+    };
+    struct target {
+        seat_ptr seat;
+        std::uint64_t chunk_id;
+    };
+    std::vector<target> recall;
+    std::vector<target> stop;
+    std::vector<parcel> assign;
+    std::vector<worker_index> start;
+    std::vector<seat_ptr> retire;
+    std::vector<work_ptr> finished;
+    bool drained = false;
+    bool timer = false;
+    bool all_ended = false;
+
+    void clear() noexcept {
+        recall.clear();
+        stop.clear();
+        assign.clear();
+        start.clear();
+        retire.clear();
+        finished.clear();
+        drained = timer = all_ended = false;
+    }
+};
+
+/// Feeds the dispatcher one event under the lock, and does what follows from it. Returns what the
+/// event returned.
+template <class Event>
+bool process_backend::decide(Event&& event, const listener& by) {
+    // A thread keeps its lists, so that nothing is allocated for a task; a nested decision has
+    // lists of its own.
+    thread_local plan kept;
+    thread_local bool in_use = false;
+    plan own;
+    plan& p = in_use ? own : kept;
+    struct borrow {
+        bool mine;
+        borrow() noexcept : mine{!std::exchange(in_use, true)} {}
+        ~borrow() {
+            if (mine) in_use = false;
+        }
+    } const borrowed;
+
+    bool answer = false;
+    {
+        const std::scoped_lock lock{mutex_};
+        answer = event(dispatcher_, effects_);
+        bind(p);
+    }
+    carry_out(p, by);
+    p.clear();
+    return answer;
+}
+
+/// For a seat that has been left: another thread may have taken replies off its channel and be
+/// about to report them. What was in flight is only lost when it was not among these. Whoever
+/// reports the last of them goes on.
+template <class F>
+void process_backend::once_digested(const seat_ptr& seat, F&& then) {
+    {
+        const std::scoped_lock lock{mutex_};
+        if (seat->undigested.load(std::memory_order_relaxed) != 0) {
+            seat->when_digested = std::forward<F>(then);
+            return;
+        }
+    }
+    then();
+}
+
+} // namespace coproc::detail
