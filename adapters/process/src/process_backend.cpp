@@ -19,13 +19,9 @@ using namespace std::chrono_literals;
 constexpr std::uint32_t prefetch_depth = 48;
 constexpr auto memory_check_interval = 50ms;
 
-worker_index count_of(const pool_options& options) {
-    return options.workers != 0 ? options.workers : std::max(1U, cpu_count());
-}
-
 dispatcher_limits limits_of(const pool_options& options) {
     dispatcher_limits limits;
-    limits.workers = count_of(options);
+    limits.workers = options.workers != 0 ? options.workers : cpu_count();
     limits.max_tasks_per_worker = options.max_tasks_per_worker;
     limits.max_worker_memory = options.max_worker_memory;
     limits.prefetch = prefetch_depth;
@@ -36,14 +32,17 @@ dispatcher_limits limits_of(const pool_options& options) {
 } // namespace
 
 process_backend::process_backend(const pool_options& options)
+    : process_backend{options, limits_of(options)} {}
+
+process_backend::process_backend(const pool_options& options, const dispatcher_limits& limits)
     : backend{options},
       method_{options.start.value_or(get_start_method())},
-      omp_threads_{std::max(1U, cpu_count() / count_of(options))},
+      omp_threads_{std::max(1U, cpu_count() / limits.workers)},
       initializer_{options.initializer},
       max_worker_memory_{options.max_worker_memory},
       tag_output_{options.tag_output},
-      dispatcher_{limits_of(options)},
-      seats_(count_of(options)),
+      dispatcher_{limits},
+      seats_(limits.workers),
       joined_{new result_state<void>},
       timer_{reactor()} {}
 

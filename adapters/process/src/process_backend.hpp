@@ -52,6 +52,8 @@ public:
     void on_no_hello(const seat_ptr& seat);
 
 private:
+    process_backend(const pool_options& options, const dispatcher_limits& limits);
+
     /// The dispatcher's effects with the seats they concern, bound under the same lock as the
     /// decision.
     struct plan;
