@@ -19,9 +19,9 @@
 #include <condition_variable>
 #include <cstring>
 #include <fcntl.h>
-#include <manager/address.hpp>
 #include <manager/authentication.hpp>
 #include <manager/frame_sender.hpp>
+#include <manager/open_connection.hpp>
 #include <map>
 #include <mutex>
 #include <new>
@@ -35,76 +35,6 @@ namespace {
 
 namespace asio = boost::asio;
 using descriptor = asio::posix::stream_descriptor;
-
-constexpr std::size_t most_reply_bytes = std::size_t{1} << 40;
-
-/// Connects and proves the key. Blocks.
-struct opened {
-    std::unique_ptr<transport> link;
-    frame_parser parser;
-    manager_peer server;
-};
-
-opened open(const client_address& address, std::chrono::nanoseconds timeout) {
-    const auto where = manager_address::parse(address.endpoint);
-    const auto until = deadline_after(timeout);
-    opened result;
-    os::unique_fd socket = connect_to(where, timeout);
-    tls_transport* tls = nullptr;
-    if (address.tls && !where.local) {
-        tls_files files;
-        files.certificate = address.certificate;
-        files.private_key = address.private_key;
-        files.authorities = address.authorities;
-        files.verify_peer = address.verify_peer;
-        files.host = address.host.empty() ? where.host : address.host;
-        auto secured = make_tls_transport(std::move(socket), make_tls_context(files, false));
-        tls = secured.get();
-        result.link = std::move(secured);
-    } else {
-        result.link = make_socket_transport(std::move(socket), where.local);
-    }
-    result.parser.allow(frame_parser::stranger_limit, where.local ? 3 : 0);
-
-    client_authentication greeting{address.key};
-    frame_sender out;
-    const auto send = [&](frame&& f) { out.push(f.header, std::move(f.payload)); };
-    send(greeting.begin());
-    transport& link = *result.link;
-    frame in;
-    for (;;) {
-        const auto got = link.read(result.parser.room());
-        result.parser.filled(got.bytes);
-        if (tls != nullptr && tls->secured()) {
-            greeting.bind(tls->binding());
-            tls = nullptr;
-        }
-        while (result.parser.next(in)) {
-            if (auto next = greeting.on_frame(in)) send(std::move(*next));
-            if (!greeting.done()) continue;
-            result.server = greeting.peer();
-            if (where.local) {
-                ring_descriptors rings;
-                for (auto* each : {&rings.memory, &rings.server_bell, &rings.client_bell})
-                    *each = link.take_descriptor();
-                if (!rings.client_bell)
-                    throw protocol_error{"coproc: the manager sent no memory to share"};
-                result.link = make_ring_transport(std::move(result.link), std::move(rings), false);
-            }
-            result.parser.allow(most_reply_bytes, where.local ? transport::most_descriptors : 0);
-            return result;
-        }
-        if (!out.flush(link) || got.end)
-            throw end_of_stream_error{"coproc: the manager at " + address.endpoint +
-                                      " ended the connection before the key was proved"};
-        if (got.bytes != 0) continue;
-        const auto left = until - steady::now();
-        if (left.count() <= 0 || !wait_for(link, left, !out.empty()))
-            throw timeout_error{timeout_kind::waiting, "coproc: the manager at " +
-                                                           address.endpoint +
-                                                           " does not answer in time"};
-    }
-}
 
 /// What a request in flight leads to.
 struct sync_wait {
@@ -153,7 +83,7 @@ private:
 
 class connection final : public manager_client, public std::enable_shared_from_this<connection> {
 public:
-    connection(client_address address, opened&& from)
+    connection(client_address address, open_connection&& from)
         : address_{std::move(address)},
           generation_{count_forks()},
           link_{std::move(from.link)},
@@ -664,7 +594,7 @@ std::shared_ptr<manager_client> manager_client::get(const client_address& addres
         const std::scoped_lock lock{all.mutex};
         if (auto found = present()) return found;
     }
-    auto fresh = std::make_shared<connection>(address, open(address, timeout));
+    auto fresh = std::make_shared<connection>(address, connect_to_manager(address, timeout));
     const std::scoped_lock lock{all.mutex};
     if (auto found = present()) return found; // another thread was faster
     std::erase_if(all.open, [](const auto& each) { return each.second.expired(); });
