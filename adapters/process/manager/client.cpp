@@ -381,20 +381,34 @@ private:
         return result;
     }
 
-    void fail_all(std::unique_lock<std::mutex>& lock, std::exception_ptr why) {
-        if (how_it_ended_) {
-            const auto how = std::move(how_it_ended_);
-            how_it_ended_ = {};
-            lock.unlock();
+    static std::exception_ptr explain(std::exception_ptr why,
+                                      const std::function<std::string()>& how) noexcept {
+        try {
             try {
                 std::rethrow_exception(why);
             } catch (const end_of_stream_error&) {
                 const std::string text = how();
-                if (!text.empty()) why = std::make_exception_ptr(end_of_stream_error{text});
-            } catch (...) {
-                // Says enough by itself.
+                if (!text.empty()) return std::make_exception_ptr(end_of_stream_error{text});
             }
+        } catch (...) {
+            // Says enough by itself.
+        }
+        return why;
+    }
+
+    void fail_all(std::unique_lock<std::mutex>& lock, std::exception_ptr why) {
+        // Another thread may have met the end, too, and be about to learn how it came.
+        explained_.wait(lock, [this] { return !explaining_; });
+        if (failure_) {
+            why = failure_;
+        } else if (how_it_ended_) {
+            const auto how = std::exchange(how_it_ended_, {});
+            explaining_ = true;
+            lock.unlock();
+            why = explain(std::move(why), how);
             lock.lock();
+            explaining_ = false;
+            explained_.notify_all();
         }
         failure_ = why;
         auto all = std::exchange(in_flight_, {});
@@ -523,6 +537,8 @@ private:
     bool waits_to_write_ = false;
     std::exception_ptr failure_;
     std::function<std::string()> how_it_ended_;
+    bool explaining_ = false;
+    std::condition_variable explained_;
     std::unique_ptr<watching> watch_;
     spin_budget spin_;
 };

@@ -297,6 +297,23 @@ TEST_CASE("the server dies: every call says how, and nothing hangs") {
     CHECK_FALSE(m.is_alive());
 }
 
+TEST_CASE("the server dies: who calls while the reactor learns how is told that, too") {
+    for (int round = 0; round < 20; ++round) {
+        const manager m;
+        auto q = m.queue<int>();
+        auto pending = asio::io_context{};
+        q.async_get(asio::bind_executor(pending, [](const std::exception_ptr&, int) {}));
+        ::kill(server_of(m), SIGKILL);
+        try {
+            for (;;)
+                static_cast<void>(q.size());
+        } catch (const coproc::end_of_stream_error& e) {
+            CHECK_THAT(e.what(), ContainsSubstring("killed by SIGKILL"));
+        }
+        pending.run();
+    }
+}
+
 TEST_CASE("a manager's server goes with its last handle, also while a call hangs") {
     pid_t pid = 0;
     queue_proxy<int> left;
