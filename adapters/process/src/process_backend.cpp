@@ -193,7 +193,7 @@ void process_backend::bind(plan& p) {
         timer_at_ = next;
         p.timer = true;
     }
-    if (dismissed_ && processes_.empty() && launching_ == 0 &&
+    if (dismissed_ && processes_.empty() && leaving_ == 0 && launching_ == 0 &&
         !std::exchange(joined_published_, true))
         p.all_ended = true;
 }

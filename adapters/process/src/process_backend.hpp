@@ -114,6 +114,7 @@ private:
     effects effects_;              // scratch, under mutex_
     std::vector<seat_ptr> seats_;  // by worker index; null while none is there
     std::set<seat_ptr> processes_; // all that have not been reaped
+    std::size_t leaving_ = 0;      // reaped, and perhaps not yet forgotten by the reactor
     unsigned launching_ = 0;
     unsigned long launched_ = 0;
     bool terminated_ = false;

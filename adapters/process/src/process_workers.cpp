@@ -5,6 +5,9 @@
 
 #include <coproc/log.hpp>
 #include <src/process_plan.hpp>
+#include <src/reactor.hpp>
+
+#include <boost/asio/post.hpp>
 
 #include <algorithm>
 #include <csignal>
@@ -223,9 +226,18 @@ void process_backend::say(const notice& n) noexcept {
 }
 
 void process_backend::process_ended(const seat_ptr& seat) {
-    decide([&](dispatcher&, effects&) {
-        processes_.erase(seat);
-        return true;
+    {
+        const std::scoped_lock lock{mutex_};
+        if (processes_.erase(seat) == 0) return;
+        ++leaving_;
+    }
+    // What the reactor still has under way for the seat comes before this, and holds it: whoever
+    // waited for the end of the pool finds its descriptors closed.
+    boost::asio::post(reactor(), [self = boost::intrusive_ptr<process_backend>{this}] {
+        self->decide([&](dispatcher&, effects&) {
+            --self->leaving_;
+            return true;
+        });
     });
 }
 

@@ -52,6 +52,7 @@ void worker_seat::watch() {
         self->end_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
                               [self](boost::system::error_code ec) {
                                   if (ec) return;
+                                  self->over_ = true;
                                   boost::system::error_code ignored;
                                   static_cast<void>(self->bell_.cancel(ignored));
                                   self->patience_.cancel();
@@ -69,7 +70,8 @@ void worker_seat::watch() {
 void worker_seat::wait_for_bell() {
     bell_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
                      [self = shared_from_this()](boost::system::error_code ec) {
-                         if (ec) return;
+                         // The bell may have rung in the same moment: it is not cancelled then.
+                         if (ec || self->over_) return;
                          os::quiet(self->process_->doorbell());
                          self->wait_for_bell();
                          self->pool_->on_bell(self);
@@ -207,6 +209,7 @@ void worker_seat::retire() {
         process_->kill(); // it cannot be asked
     }
     boost::asio::post(reactor(), [self = shared_from_this()] {
+        if (self->over_) return;
         // A static destructor of the program may hang; the pool's end must not.
         self->patience_.expires_after(std::chrono::seconds{5});
         self->patience_.async_wait([self](boost::system::error_code ec) {

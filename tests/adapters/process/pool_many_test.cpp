@@ -317,3 +317,21 @@ TEST_CASE("what waits behind a task that has become long is taken over by idle w
     CHECK(handles[3].get(patience) == 3);
     CHECK(ends(pool));
 }
+
+TEST_CASE("a pool that is gone has closed its descriptors, whatever its workers did last") {
+    {
+        coproc::pool{1}.apply([] {});
+    } // what a program makes once
+    const auto before = descriptor_count();
+    for (int i = 0; i < 150; ++i) {
+        {
+            coproc::pool pool{2};
+            if (i % 3 != 0) pool.apply([] {});
+            if (i % 3 == 1) {
+                pool.close();
+                pool.join();
+            }
+        }
+        REQUIRE(descriptor_count() == before);
+    }
+}
