@@ -17,6 +17,9 @@ TEMPLATE_TEST_CASE("condition: timed waits have the lock again", "", CONDITION_V
     CHECK_FALSE(condition.wait_for(mutex, 1ms));
     CHECK_FALSE(condition.wait_for(lock, 1ms, [] { return false; }));
     CHECK(condition.wait_for(lock, 0s, [] { return true; }));
+    CHECK_FALSE(condition.wait(lock, 1ms));
+    CHECK_FALSE(condition.wait(lock, 1ms, [] { return false; }));
+    CHECK(condition.wait(lock, 0s, [] { return true; }));
     condition.wait(lock, [] { return true; });
     condition.wait(mutex, [] { return true; });
     CHECK(lock.owns_lock());

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <future>
 #include <thread>
 
 using namespace coproc_test;
@@ -306,9 +307,15 @@ TEMPLATE_TEST_CASE("a manager's object of a user's class", "", on_processes, on_
         auto add = c.async_call(&counter::add, 4);
         const int sum = co_await std::move(add);
         CHECK(sum == 20);
+        const int more = co_await c.async_call(&counter::add, 2, asio::use_awaitable);
+        CHECK(more == 22);
         auto failing = c.async_call(&counter::fail, "again");
         CHECK_THROWS_AS(co_await std::move(failing), std::out_of_range);
     });
+    std::promise<std::exception_ptr> done;
+    c.async_call([](counter& self, const std::string& text) { self.fail(text); }, "once more",
+                 [&](std::exception_ptr e) { done.set_value(e); });
+    CHECK_THROWS_AS(std::rethrow_exception(done.get_future().get()), std::out_of_range);
     auto derived = m.template make<better_counter>(1);
     CHECK(derived.call(&better_counter::add, 1) == 2);
     CHECK_THROWS_AS((typename std::decay_t<decltype(c)>{}.call(&counter::value)),

@@ -123,6 +123,12 @@ TEST_CASE("pipelines with options, with bound state, and on any pool") {
         coproc::views::imap(labelled, [](int) { return coproc::this_task::label(); }) |
         ranges::to<std::vector>();
     CHECK(labels == std::vector<std::string>{"stage", "stage"});
+    const auto unnamed =
+        std::vector<int>{1} |
+        coproc::views::imap_unordered(pool.with({.label = "now"}),
+                                      [](int) { return coproc::this_task::label(); }) |
+        ranges::to<std::vector>();
+    CHECK(unnamed == std::vector<std::string>{"now"});
     const auto plus = coproc::bind_front([](int a, int b) { return a + b; }, 10);
     CHECK((std::vector<int>{1} | coproc::views::imap(pool, plus) | ranges::to<std::vector>()) ==
           std::vector<int>{11});

@@ -109,6 +109,16 @@ public:
             if (!wait_until(detail::held_lock{lock}, until)) return done();
         return true;
     }
+    /// wait_for under the name that a timed wait has in the other nouns.
+    template <detail::condition_lock Lock>
+    bool wait(Lock& lock, duration timeout) const {
+        return wait_for(lock, timeout);
+    }
+    /// The same.
+    template <detail::condition_lock Lock, std::predicate Predicate>
+    bool wait(Lock& lock, duration timeout, Predicate done) const {
+        return wait_for(lock, timeout, std::move(done));
+    }
     /// Waits for a notification without blocking a thread. The lock must be held when the operation
     /// starts, must outlive it, and is held when it completes, also with an error (other than
     /// owner_died_error). *Completion signature*: `void(std::exception_ptr)`. *Cancellation*: of

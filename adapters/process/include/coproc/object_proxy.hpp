@@ -4,6 +4,7 @@
 
 #include <coproc/detail/remote.hpp>
 #include <coproc/detail/remote_call.hpp>
+#include <coproc/detail/trailing_token.hpp>
 #include <coproc/error.hpp>
 
 #include <memory>
@@ -54,9 +55,34 @@ public:
     /// runs. The arguments are copied now. With g++ 12, name the operation first and await it on
     /// the next line, as for a pool's calls.
     ///
-    /// Returns a deferred operation: await it, or call it with a completion token.
+    /// Returns a deferred operation: await it, or call it with a completion token. The token may
+    /// also follow the arguments.
     template <class F, class... Args>
     auto async_call(F&& function, Args&&... args) const {
+        if constexpr (detail::ends_with_token<call_of<std::decay_t<F>>::template with, Args...>())
+            return detail::complete_with_last(
+                [&](auto&&... x) {
+                    return start(std::forward<F>(function), std::forward<decltype(x)>(x)...);
+                },
+                std::forward<Args>(args)...);
+        else
+            return start(std::forward<F>(function), std::forward<Args>(args)...);
+    }
+
+    /// For the library: the name by which programs agree on the type.
+    static std::string type() {
+        return "object<" + detail::plain_type_name(detail::type_name<T>()) + ">";
+    }
+
+private:
+    template <class F>
+    struct call_of {
+        template <class... Args>
+        using with = std::invoke_result<F&, T&, travel_t<Args>...>;
+    };
+
+    template <class F, class... Args>
+    auto start(F&& function, Args&&... args) const {
         detail::check_remote_call<T, F, Args...>();
         if constexpr (detail::can_call_remotely<T, F, Args...>()) {
             using function_type = std::decay_t<F>;
@@ -74,13 +100,6 @@ public:
                 boost::asio::deferred);
         }
     }
-
-    /// For the library: the name by which programs agree on the type.
-    static std::string type() {
-        return "object<" + detail::plain_type_name(detail::type_name<T>()) + ">";
-    }
-
-private:
     void require_same_build() const {
         if (!detail::held(this->object()).same_build())
             throw serialization_error{detail::other_build_text};

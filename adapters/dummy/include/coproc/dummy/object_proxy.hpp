@@ -3,6 +3,7 @@
 #pragma once
 
 #include <coproc/detail/operation.hpp>
+#include <coproc/detail/trailing_token.hpp>
 #include <coproc/dummy/detail/hosted.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -74,9 +75,29 @@ public:
 
     /// The same on a thread of the library's; asynchronous calls on one object run in their order.
     /// *Completion signature*: void(std::exception_ptr, R), void(std::exception_ptr) for functions
-    /// without a result. *Cancellation*: none, as in a process.
+    /// without a result. *Cancellation*: none, as in a process. A completion token may follow the
+    /// arguments.
     template <class F, class... Args>
     auto async_call(F&& function, Args&&... args) const {
+        if constexpr (detail::ends_with_token<call_of<std::decay_t<F>>::template with, Args...>())
+            return detail::complete_with_last(
+                [&](auto&&... x) {
+                    return start(std::forward<F>(function), std::forward<decltype(x)>(x)...);
+                },
+                std::forward<Args>(args)...);
+        else
+            return start(std::forward<F>(function), std::forward<Args>(args)...);
+    }
+
+private:
+    template <class F>
+    struct call_of {
+        template <class... Args>
+        using with = std::invoke_result<F&, T&, std::decay_t<Args>...>;
+    };
+
+    template <class F, class... Args>
+    auto start(F&& function, Args&&... args) const {
         using function_type = std::decay_t<F>;
         using result =
             std::decay_t<std::invoke_result_t<function_type&, T&, std::decay_t<Args>...>>;
@@ -91,8 +112,6 @@ public:
             },
             boost::asio::deferred);
     }
-
-private:
     template <class Kept, class R>
     static void run(state_type& state, Kept& kept, detail::operation<R>& waiting) noexcept {
         try {
