@@ -5,6 +5,7 @@
 
 #include <coproc/cpu_count.hpp>
 #include <coproc/detail/known_cpu_count.hpp>
+#include <coproc/detail/library_threads.hpp>
 #include <coproc/error.hpp>
 #include <coproc/log.hpp>
 
@@ -53,6 +54,7 @@ dummy_backend::dummy_backend(const pool_options& options)
 dummy_backend::dummy_backend(const pool_options& options, const dispatcher_limits& limits)
     : backend{options},
       initializer_{options.initializer},
+      placement_{place_workers(options.affinity, limits.workers)},
       dispatcher_{limits},
       slots_(limits.workers),
       most_spinning_{known_cpu_count() / 2} {
@@ -62,7 +64,8 @@ dummy_backend::dummy_backend(const pool_options& options, const dispatcher_limit
 // --- the pool's side ------------------------------------------------------------------------------
 
 void dummy_backend::start() {
-    timer_service::instance().start(); // if that fails it had better be now
+    timer_service::instance().start();               // if that fails it had better be now
+    if (placement_.binds()) start_library_threads(); // before a worker needs one
     decide([&](errands&) { dispatcher_.start(effects_); });
 }
 

@@ -16,6 +16,7 @@
 #include <coproc/detail/backend.hpp>
 #include <coproc/detail/dispatcher.hpp>
 #include <coproc/detail/patient_mutex.hpp>
+#include <coproc/detail/placement.hpp>
 #include <coproc/detail/work_inbox.hpp>
 
 #include <atomic>
@@ -52,6 +53,7 @@ public:
     [[nodiscard]] const job& initializer() const noexcept { return initializer_; }
     /// The signals that the thread which made the pool lets through are those of its workers.
     [[nodiscard]] const sigset_t& signal_mask() const noexcept { return signal_mask_; }
+    [[nodiscard]] const placement& where() const noexcept { return placement_; }
     /// These three return whether it may spin for its next chunk; false: go to sleep at once.
     bool ready(worker_thread& who);
     bool done(worker_thread& who, std::uint64_t chunk_id, chunk_outcome outcome,
@@ -106,6 +108,7 @@ private:
     void publish_joined();
 
     const job initializer_;
+    const placement placement_;
     sigset_t signal_mask_{};
 
     mutable patient_mutex mutex_;

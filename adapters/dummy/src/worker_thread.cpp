@@ -68,6 +68,7 @@ void worker_thread::main() noexcept {
     current_worker = this;
     pthread_sigmask(SIG_SETMASK, &pool_->signal_mask(), nullptr);
     name_this_thread(name_);
+    if (const auto& where = pool_->where(); where.binds()) bind_this_thread(where.cpus_of(slot_));
     if (const auto predecessor = std::exchange(predecessor_, nullptr)) predecessor->request_stop();
     if (initialize()) {
         while (next_chunk())

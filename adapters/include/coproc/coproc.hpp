@@ -42,3 +42,4 @@
 #include <coproc/task_options.hpp>
 #include <coproc/this_task.hpp>
 #include <coproc/when_all.hpp>
+#include <coproc/worker_affinity.hpp>

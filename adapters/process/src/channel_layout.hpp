@@ -7,6 +7,7 @@
 // grow, and are taken modulo the size of the ring. What one side writes often has cache lines of
 // its own.
 
+#include <coproc/detail/cpus.hpp>
 #include <src/kept_word.hpp>
 
 #include <atomic>
@@ -108,6 +109,8 @@ struct channel_control {
     std::atomic<std::uint32_t> running_item{0};
 
     alignas(cache_line) kept_word kept{};
+
+    alignas(cache_line) cpu_set cpus{}; // the worker's, if any; written before it starts
 
     alignas(cache_line) crash_area crash{};
 };

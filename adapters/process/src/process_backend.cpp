@@ -38,6 +38,7 @@ process_backend::process_backend(const pool_options& options, const dispatcher_l
     : backend{options},
       method_{options.start.value_or(get_start_method())},
       omp_threads_{std::max(1U, cpu_count() / limits.workers)},
+      placement_{place_workers(options.affinity, limits.workers)},
       initializer_{options.initializer},
       max_worker_memory_{options.max_worker_memory},
       tag_output_{options.tag_output},

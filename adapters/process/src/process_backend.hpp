@@ -10,6 +10,7 @@
 #include <coproc/detail/backend.hpp>
 #include <coproc/detail/dispatcher.hpp>
 #include <coproc/detail/patient_mutex.hpp>
+#include <coproc/detail/placement.hpp>
 #include <coproc/log.hpp>
 #include <src/worker_seat.hpp>
 
@@ -104,7 +105,8 @@ private:
                                                 const std::string& why);
 
     const start_method method_;
-    const unsigned omp_threads_; // for each worker
+    const unsigned omp_threads_; // for each worker; fewer where it is bound to fewer CPUs
+    const placement placement_;
     const job initializer_;
     const std::size_t max_worker_memory_;
     const bool tag_output_;

@@ -53,6 +53,10 @@ void process_backend::launch_worker(worker_index index) {
     request.omp_threads = omp_threads_;
     request.spin = worker_spin;
     request.tag_output = tag_output_;
+    if (placement_.binds()) {
+        request.cpus = placement_.cpus_of(index);
+        request.omp_threads = std::min(request.omp_threads, placement_.share_of(index));
+    }
     seat_ptr seat;
     try {
         seat = std::make_shared<worker_seat>(this, index, launch(request), &initializer_);

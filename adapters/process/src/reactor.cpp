@@ -4,6 +4,7 @@
 #include <src/reactor.hpp>
 
 #include <coproc/detail/forks.hpp>
+#include <coproc/detail/library_threads.hpp>
 #include <coproc/log.hpp>
 #include <os/signals.hpp>
 #include <src/fork_guard.hpp>
@@ -108,6 +109,11 @@ bool on_reactor_thread() noexcept {
 
 boost::asio::any_io_executor default_callback_executor() {
     return all().callbacks.get("coproc-calls").context.get_executor();
+}
+
+void start_library_threads() {
+    static_cast<void>(reactor());
+    static_cast<void>(default_callback_executor());
 }
 
 } // namespace coproc::detail

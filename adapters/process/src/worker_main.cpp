@@ -4,6 +4,8 @@
 #include <src/worker_main.hpp>
 
 #include <coproc/detail/child.hpp>
+#include <coproc/detail/cpus.hpp>
+#include <coproc/detail/known_cpu_count.hpp>
 #include <os/pidfd.hpp>
 #include <os/signals.hpp>
 #include <src/crash_handler.hpp>
@@ -59,6 +61,13 @@ void limit_omp_threads(unsigned threads) noexcept {
         reinterpret_cast<void (*)(int)>(set)(static_cast<int>(threads));
 }
 
+void take_cpus(const cpu_set& cpus) noexcept {
+    if (cpus.empty()) return;
+    // While they are all in sight: whom the worker waits for runs elsewhere, so spinning may pay.
+    static_cast<void>(known_cpu_count());
+    bind_this_thread(cpus);
+}
+
 [[noreturn]] void leave(int code, bool forked) noexcept {
     if (!forked) std::exit(code);
     finish_children();
@@ -110,6 +119,7 @@ void run_worker(worker_start start) noexcept {
         std::signal(SIGPIPE, SIG_DFL);
         // Never destroyed: exit handlers and other threads may run while the process ends.
         auto* const channel = new endpoint{channel_side::worker, std::move(start.channel)};
+        take_cpus(channel->control().cpus);
         install_crash_handler(channel->crash_space());
         exit_code = worker_loop{*channel}.run();
     } catch (const std::exception& e) {

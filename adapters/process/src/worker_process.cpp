@@ -109,6 +109,7 @@ worker_process::worker_process(const launch_request& request, channel_descriptor
       method_{request.method},
       channel_{channel_side::parent, std::move(channel)} {
     channel_.set_peer_spin(request.spin);
+    channel_.control().cpus = request.cpus;
     if (request.tag_output) output_ = std::make_shared<tagged_output>(request.name);
     for (const int fd : {channel_.memory(), channel_.socket(), channel_.bell()})
         keep_private(fd);

@@ -5,6 +5,7 @@
 // The parent's handle of one worker process: how it is started, its channel, and how it ended. No
 // I/O loop here: the backend watches doorbell() and pidfd(), both become readable.
 
+#include <coproc/detail/cpus.hpp>
 #include <coproc/start_method.hpp>
 #include <os/unique_fd.hpp>
 #include <src/channel.hpp>
@@ -27,6 +28,7 @@ struct launch_request {
     unsigned omp_threads = 0; ///< OMP_NUM_THREADS, unless the environment has it; 0: leave it alone
     std::chrono::nanoseconds spin = {}; ///< how long the idle worker may spin before it sleeps
     bool tag_output = false;            ///< its lines come out with its name in front
+    cpu_set cpus = {};                  ///< what it is bound to; empty: not at all
 };
 
 class worker_process {

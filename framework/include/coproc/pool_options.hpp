@@ -6,6 +6,7 @@
 #include <coproc/job.hpp>
 #include <coproc/start_method.hpp>
 #include <coproc/task_options.hpp>
+#include <coproc/worker_affinity.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -49,6 +50,13 @@ struct pool_options {
     /// of more than 64 KiB comes in parts. All that a worker wrote is there when the pool has been
     /// joined. Ignored by threads: they write to the program's own streams.
     bool tag_output = false;
+    /// Binds each worker to a CPU or to the CPUs of a NUMA node: for a program that has the
+    /// machine, or a part of it, to itself. Nothing keeps two pools, or two programs, off the same
+    /// CPUs but the affinity of the threads that make them: it says which may be used. A replaced
+    /// worker has the CPUs of the one before it. What a task starts (threads, processes, pools) is
+    /// bound like its worker: cpu_count() there is 1, or that of the node. A worker that the system
+    /// does not let have its CPUs, because they went offline, runs unbound.
+    worker_affinity affinity = worker_affinity::none;
 };
 
 } // namespace coproc

@@ -34,6 +34,7 @@
 #include <coproc/start_method.hpp>
 #include <coproc/this_task.hpp>
 #include <coproc/when_all.hpp>
+#include <coproc/worker_affinity.hpp>
 
 namespace coproc::views {} // namespace coproc::views
 
@@ -69,6 +70,7 @@ using coproc::to_string;
 using coproc::trust_captures;
 using coproc::when_all;
 using coproc::when_any;
+using coproc::worker_affinity;
 
 using coproc::authentication_error;
 using coproc::bootstrap_error;
