@@ -8,8 +8,16 @@
 #include "pools.hpp"
 
 #include <csignal>
+#include <sstream>
 
 using namespace coproc_test;
+
+TEST_CASE("a log record can be written to a stream") {
+    std::ostringstream out;
+    out << coproc::log_record{coproc::log_kind::other, "one"} << '|'
+        << coproc::log_record{coproc::log_kind::other, "two"};
+    CHECK(out.str() == "one|two");
+}
 
 TEST_CASE("a log handler takes a record, a view or a string, and is given back") {
     std::string text;

@@ -25,6 +25,12 @@ struct log_record {
     operator std::string() const {
         return std::string{message};
     } // NOLINT(google-explicit-constructor)
+
+    template <class Stream>
+    friend auto operator<<(Stream& out, const log_record& record)
+        -> decltype(out << record.message) {
+        return out << record.message;
+    }
 };
 
 /// What set_log_handler takes.
