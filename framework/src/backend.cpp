@@ -3,6 +3,7 @@
 
 #include <coproc/detail/backend.hpp>
 
+#include <coproc/detail/fork_mutex.hpp>
 #include <coproc/detail/forks.hpp>
 
 #include <cstdlib>
@@ -17,7 +18,7 @@ namespace {
 constexpr unsigned most_workers = 4096;
 
 struct backend_registry {
-    std::mutex mutex;
+    fork_mutex mutex;
     std::map<std::string, backend_factory, std::less<>> factories{{"process", make_process_backend},
                                                                   {"dummy", make_dummy_backend}};
 };
@@ -26,6 +27,8 @@ backend_registry& registry() {
     static auto* r = new backend_registry; // leaked: pools may outlive static objects
     return *r;
 }
+
+const made_before_main made_early{registry};
 
 } // namespace
 

@@ -4,6 +4,7 @@
 #include <coproc/detail/backtrace.hpp>
 
 #include <coproc/codec.hpp>
+#include <coproc/detail/made_once.hpp>
 #include <coproc/detail/module_map.hpp>
 
 #include <algorithm>
@@ -40,8 +41,9 @@ std::string backtrace_data::text() const {
 }
 
 const std::vector<backtrace_frame>& backtrace_data::frames() const noexcept {
-    static const auto& none = *new std::vector<backtrace_frame>;
-    return state_ == nullptr ? none : state_->frames;
+    static constinit made_once<std::vector<backtrace_frame>> none;
+    return state_ != nullptr ? state_->frames
+                             : none.get([] { return std::vector<backtrace_frame>{}; });
 }
 
 namespace {

@@ -3,6 +3,9 @@
 
 #include <coproc/codec.hpp>
 
+#include <coproc/detail/fork_mutex.hpp>
+#include <coproc/detail/forks.hpp>
+
 #include <future>
 #include <ios>
 #include <map>
@@ -30,13 +33,9 @@ public:
     explicit distant_category(std::string name) : name_{std::move(name)} {}
 
     const char* name() const noexcept override { return name_.c_str(); }
-    std::string message(int value) const override {
-        const std::scoped_lock lock{mutex_};
-        const auto found = texts_.find(value);
-        return found != texts_.end() ? found->second : name_ + " error " + std::to_string(value);
-    }
+    std::string message(int value) const override;
+    /// Under the lock of all.
     void learn(int value, std::string text) {
-        const std::scoped_lock lock{mutex_};
         if (texts_.size() < most_texts) texts_.insert_or_assign(value, std::move(text));
     }
 
@@ -44,21 +43,37 @@ private:
     static constexpr std::size_t most_texts = 4096;
 
     std::string name_;
-    mutable std::mutex mutex_;
     std::map<int, std::string> texts_;
 };
 
 /// Categories are compared by address, so there is one object for each name, and it is never
 /// destroyed.
-const std::error_category& distant(const std::string& name, int value, std::string text) {
+struct distant_categories {
     static constexpr std::size_t most_names = 1024;
-    static auto& mutex = *new std::mutex;
-    static auto& known = *new std::map<std::string, distant_category>;
-    const std::scoped_lock lock{mutex};
-    auto found = known.find(name);
-    if (found == known.end()) {
-        if (known.size() == most_names) return std::generic_category();
-        found = known.try_emplace(name, name).first;
+    fork_mutex mutex;
+    std::map<std::string, distant_category> known;
+};
+
+distant_categories& categories() {
+    static auto& instance = *new distant_categories;
+    return instance;
+}
+
+const made_before_main made_early{categories};
+
+std::string distant_category::message(int value) const {
+    const std::scoped_lock lock{categories().mutex};
+    const auto found = texts_.find(value);
+    return found != texts_.end() ? found->second : name_ + " error " + std::to_string(value);
+}
+
+const std::error_category& distant(const std::string& name, int value, std::string text) {
+    auto& all = categories();
+    const std::scoped_lock lock{all.mutex};
+    auto found = all.known.find(name);
+    if (found == all.known.end()) {
+        if (all.known.size() == distant_categories::most_names) return std::generic_category();
+        found = all.known.try_emplace(name, name).first;
     }
     found->second.learn(value, std::move(text));
     return found->second;

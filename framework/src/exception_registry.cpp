@@ -3,6 +3,8 @@
 
 #include "exception_registry.hpp"
 
+#include <coproc/detail/fork_mutex.hpp>
+#include <coproc/detail/forks.hpp>
 #include <coproc/detail/function_id.hpp>
 #include <coproc/detail/type_name.hpp>
 
@@ -14,7 +16,7 @@ namespace coproc::detail {
 namespace {
 
 struct registry {
-    std::mutex mutex;
+    fork_mutex mutex;
     std::vector<exception_accessor> accessors;
     std::atomic<std::size_t> size{0};
 };
@@ -23,6 +25,8 @@ registry& the_registry() {
     static auto& instance = *new registry; // used until the very end of the program
     return instance;
 }
+
+const made_before_main made_early{the_registry};
 
 std::vector<exception_accessor> added_since(std::size_t since) {
     auto& r = the_registry();

@@ -16,12 +16,6 @@ namespace {
         "coproc: a function pointer does not point into the program or one of its libraries"};
 }
 
-/// Most functions are the program's own, and that does not change while it runs.
-const module_info& program() {
-    static const module_info& instance = program_module();
-    return instance;
-}
-
 std::shared_ptr<const module_info> library_of(std::uintptr_t address) {
     auto found = module_of(address);
     if (found == nullptr) not_code();
@@ -53,7 +47,7 @@ std::shared_ptr<const module_info> library(std::uint64_t key, const std::string&
 
 function_id identify(const void* address) {
     const auto at = reinterpret_cast<std::uintptr_t>(address);
-    if (program().has_code(at)) return {0, at - program().base};
+    if (program_module().has_code(at)) return {0, at - program_module().base};
     const auto found = library_of(at);
     return {found->key, at - found->base};
 }
@@ -61,7 +55,7 @@ function_id identify(const void* address) {
 void size_function(sizer& s, const void* address) {
     s.bytes(2 * sizeof(std::uint64_t));
     const auto at = reinterpret_cast<std::uintptr_t>(address);
-    if (address == nullptr || program().has_code(at)) return;
+    if (address == nullptr || program_module().has_code(at)) return;
     const auto found = library_of(at);
     size(s, found->path);
     size(s, found->build_id);
@@ -69,10 +63,10 @@ void size_function(sizer& s, const void* address) {
 
 void encode_function(writer& w, const void* address) {
     const auto at = reinterpret_cast<std::uintptr_t>(address);
-    if (address == nullptr || program().has_code(at)) {
+    if (address == nullptr || program_module().has_code(at)) {
         w.raw(std::uint64_t{0});
         w.raw(static_cast<std::uint64_t>(
-            address == nullptr ? 0 : at - program().base)); // offset 0 is the file's header
+            address == nullptr ? 0 : at - program_module().base)); // offset 0 is the file's header
         return;
     }
     const auto found = library_of(at);
@@ -87,8 +81,8 @@ void* decode_function(reader& r) {
     const auto offset = static_cast<std::uintptr_t>(r.raw<std::uint64_t>());
     if (key == 0) {
         if (offset == 0) return nullptr;
-        if (!program().has_code(program().base + offset)) not_code();
-        return reinterpret_cast<void*>(program().base + offset);
+        if (!program_module().has_code(program_module().base + offset)) not_code();
+        return reinterpret_cast<void*>(program_module().base + offset);
     }
     const auto path = decode<std::string>(r);
     const auto build_id = decode<std::string>(r);
@@ -97,6 +91,6 @@ void* decode_function(reader& r) {
     return reinterpret_cast<void*>(found->base + offset);
 }
 
-const std::string& program_build_id() { return program().build_id; }
+const std::string& program_build_id() { return program_module().build_id; }
 
 } // namespace coproc::detail

@@ -4,27 +4,39 @@
 #include <coproc/log.hpp>
 
 #include <coproc/detail/callback_executor.hpp>
+#include <coproc/detail/fork_mutex.hpp>
+#include <coproc/detail/forks.hpp>
 #include <coproc/error.hpp>
 
 #include <cstdio>
 #include <memory>
 #include <mutex>
+#include <new>
+#include <pthread.h>
 
 namespace coproc {
 
 namespace {
 
 struct log_state {
-    std::mutex handler_mutex;
+    detail::fork_mutex handler_mutex;
     std::shared_ptr<log_handler> handler;
     std::recursive_mutex call_mutex; // one message at a time, also when a handler logs
 };
 
 // Leaked: tasks may report while static objects are being destroyed.
 log_state& state() {
-    static auto* s = new log_state;
+    static auto* s = [] {
+        auto* const made = new log_state;
+        // Another thread may have been in a handler, for as long as that takes.
+        ::pthread_atfork(nullptr, nullptr,
+                         []() noexcept { ::new (&state().call_mutex) std::recursive_mutex; });
+        return made;
+    }();
     return *s;
 }
+
+const detail::made_before_main made_early{state};
 
 /// A worker that was replaced and a pool that gave up show in the results of their tasks; only a
 /// handler of one's own hears of them besides.

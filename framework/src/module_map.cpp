@@ -3,6 +3,9 @@
 
 #include <coproc/detail/module_map.hpp>
 
+#include <coproc/detail/forks.hpp>
+#include <coproc/detail/made_once.hpp>
+
 #include <algorithm>
 #include <climits>
 #include <cstdlib>
@@ -10,6 +13,8 @@
 #include <elf.h>
 #include <link.h>
 #include <mutex>
+#include <new>
+#include <pthread.h>
 #include <shared_mutex>
 #include <unistd.h>
 #include <utility>
@@ -148,16 +153,25 @@ public:
     /// A module that satisfies the predicate, after a look at what was loaded and unloaded since.
     template <class Wanted>
     std::shared_ptr<const module_info> find(Wanted wanted) {
-        const generation now = current();
         {
             const std::shared_lock lock{mutex_};
-            if (seen_ == now)
+            if (seen_ == current())
                 if (auto found = first(wanted)) return found;
         }
         const std::unique_lock lock{mutex_};
-        if (seen_ != now || modules_.empty()) rescan();
+        if (seen_ != current() || modules_.empty()) rescan();
         return first(wanted);
     }
+
+    int iterate(module_callback* look, void* data) {
+        const std::shared_lock lock{mutex_};
+        return ::dl_iterate_phdr(look, data);
+    }
+
+    void before_fork() { mutex_.lock(); }
+    void after_fork_in_parent() { mutex_.unlock(); }
+    /// It counts threads that waited for it and are not here.
+    void after_fork_in_child() { ::new (&mutex_) std::shared_mutex; }
 
 private:
     static generation current() {
@@ -183,22 +197,30 @@ private:
         seen_ = s.now;
     }
 
-    std::shared_mutex mutex_;
+    std::shared_mutex mutex_; // also held by whoever iterates, see iterate_modules()
     modules modules_;
     generation seen_;
 };
 
 module_map& map() {
-    static auto& instance = *new module_map; // used until the very end of the program
+    static auto& instance = []() -> module_map& {
+        auto* const made = new module_map; // used until the very end of the program
+        ::pthread_atfork([]() noexcept { map().before_fork(); },
+                         []() noexcept { map().after_fork_in_parent(); },
+                         []() noexcept { map().after_fork_in_child(); });
+        return *made;
+    }();
     return instance;
 }
+
+const made_before_main made_early{map};
+
+constinit made_once<std::shared_ptr<const module_info>> program;
 
 } // namespace
 
 const module_info& program_module() {
-    static const auto& program = *new std::shared_ptr<const module_info>(
-        map().find([](const module_info& m) { return m.key == 0; }));
-    return *program;
+    return *program.get([] { return map().find([](const module_info& m) { return m.key == 0; }); });
 }
 
 std::shared_ptr<const module_info> module_of(std::uintptr_t address) {
@@ -208,6 +230,8 @@ std::shared_ptr<const module_info> module_of(std::uintptr_t address) {
 std::shared_ptr<const module_info> module_by_key(std::uint64_t key) {
     return map().find([key](const module_info& m) { return m.key == key; });
 }
+
+int iterate_modules(module_callback* look, void* data) { return map().iterate(look, data); }
 
 std::string program_path() {
     char path[PATH_MAX];

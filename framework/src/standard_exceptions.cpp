@@ -3,6 +3,7 @@
 
 #include "exception_registry.hpp"
 
+#include <coproc/detail/made_once.hpp>
 #include <coproc/detail/type_name.hpp>
 
 #include <any>
@@ -207,21 +208,26 @@ std::vector<const exception_operations*> table_of(list<E...>) {
     return {&standard_operations<E>::operations..., &lost_operations::operations};
 }
 
-const std::vector<const exception_operations*>& table() {
-    static const auto& instance = *new auto(table_of(standard_types{}));
-    return instance;
+using operations_table = std::vector<const exception_operations*>;
+constinit made_once<operations_table> the_table;
+
+const operations_table& table() {
+    return the_table.get([] { return table_of(standard_types{}); });
 }
+
+using exceptions_by_name = std::unordered_map<std::string, standard_exception>;
+constinit made_once<exceptions_by_name> the_names;
 
 } // namespace
 
 const standard_exception* find_standard(const std::string& type_name) {
-    static const auto& by_name = *new auto([] {
-        std::unordered_map<std::string, standard_exception> names;
+    const auto& by_name = the_names.get([] {
+        exceptions_by_name names;
         for (std::size_t i = 0; i != table().size(); ++i)
             names.emplace(unwrapped_type_name(*table()[i]->type),
                           standard_exception{static_cast<std::uint16_t>(i), table()[i]});
         return names;
-    }());
+    });
     const auto found = by_name.find(type_name);
     return found == by_name.end() ? nullptr : &found->second;
 }

@@ -6,6 +6,7 @@
 // on.
 
 #include <coproc/detail/backtrace.hpp>
+#include <coproc/detail/made_once.hpp>
 
 #include <algorithm>
 #include <array>
@@ -82,7 +83,8 @@ using throw_function = void (*)(void*, void*, void (*)(void*));
 /// The C++ runtime's own. Looked for in what was loaded after this file, then by the runtimes'
 /// names: a program with an unusual link order must be able to throw, too.
 throw_function real_throw() noexcept {
-    static const auto found = [] {
+    static constinit made_once<throw_function> found;
+    return found.get([] {
         void* symbol = ::dlsym(RTLD_NEXT, "__cxa_throw");
         for (const char* runtime : {"libstdc++.so.6", "libc++abi.so.1"}) {
             if (symbol != nullptr) break;
@@ -90,8 +92,7 @@ throw_function real_throw() noexcept {
                 symbol = ::dlsym(library, "__cxa_throw");
         }
         return reinterpret_cast<throw_function>(symbol);
-    }();
-    return found;
+    });
 }
 
 [[gnu::noinline]] void note_throw(const void* object) noexcept {

@@ -3,6 +3,7 @@
 
 #include <src/crash_handler.hpp>
 
+#include <coproc/detail/module_map.hpp>
 #include <os/memfd.hpp>
 #include <os/signals.hpp>
 
@@ -135,7 +136,7 @@ int note_module(dl_phdr_info* info, std::size_t, void*) {
 void refresh_crash_modules() noexcept {
     if (area_of_process == nullptr) return;
     unsigned long long loaded = 0;
-    ::dl_iterate_phdr(
+    iterate_modules(
         [](dl_phdr_info* info, std::size_t, void* out) {
             *static_cast<unsigned long long*>(out) = info->dlpi_adds;
             return 1;
@@ -143,7 +144,7 @@ void refresh_crash_modules() noexcept {
         &loaded);
     if (loaded == modules_seen) return;
     modules_seen = loaded;
-    ::dl_iterate_phdr(note_module, nullptr);
+    iterate_modules(note_module, nullptr);
 }
 
 void install_crash_handler(crash_area& area) {
