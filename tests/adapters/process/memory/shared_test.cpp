@@ -91,7 +91,9 @@ TEST_CASE("shared_value: a death leaves the old value or the new one", "[kill]")
                 value.compare_exchange_strong(expected, of(n + 1));
             }
         }};
-        std::this_thread::sleep_for(std::chrono::microseconds{random() % 1500});
+        // It has to start first, which takes its time on a busy machine.
+        REQUIRE(eventually([&] { return value.load().all.front() > last; }));
+        std::this_thread::sleep_for(std::chrono::microseconds{random() % 500});
         const state meanwhile = value.load();
         CHECK(is_one(meanwhile));
         writer.kill();
