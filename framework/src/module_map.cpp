@@ -3,6 +3,7 @@
 
 #include <coproc/detail/module_map.hpp>
 
+#include <coproc/detail/fork_mutex.hpp>
 #include <coproc/detail/forks.hpp>
 #include <coproc/detail/made_once.hpp>
 
@@ -13,9 +14,6 @@
 #include <elf.h>
 #include <link.h>
 #include <mutex>
-#include <new>
-#include <pthread.h>
-#include <shared_mutex>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -153,25 +151,15 @@ public:
     /// A module that satisfies the predicate, after a look at what was loaded and unloaded since.
     template <class Wanted>
     std::shared_ptr<const module_info> find(Wanted wanted) {
-        {
-            const std::shared_lock lock{mutex_};
-            if (seen_ == current())
-                if (auto found = first(wanted)) return found;
-        }
-        const std::unique_lock lock{mutex_};
+        const std::scoped_lock lock{mutex_};
         if (seen_ != current() || modules_.empty()) rescan();
         return first(wanted);
     }
 
     int iterate(module_callback* look, void* data) {
-        const std::shared_lock lock{mutex_};
+        const std::scoped_lock lock{mutex_};
         return ::dl_iterate_phdr(look, data);
     }
-
-    void before_fork() { mutex_.lock(); }
-    void after_fork_in_parent() { mutex_.unlock(); }
-    /// It counts threads that waited for it and are not here.
-    void after_fork_in_child() { ::new (&mutex_) std::shared_mutex; }
 
 private:
     static generation current() {
@@ -197,19 +185,13 @@ private:
         seen_ = s.now;
     }
 
-    std::shared_mutex mutex_; // also held by whoever iterates, see iterate_modules()
+    fork_mutex mutex_; // also held by whoever iterates, see iterate_modules()
     modules modules_;
     generation seen_;
 };
 
 module_map& map() {
-    static auto& instance = []() -> module_map& {
-        auto* const made = new module_map; // used until the very end of the program
-        ::pthread_atfork([]() noexcept { map().before_fork(); },
-                         []() noexcept { map().after_fork_in_parent(); },
-                         []() noexcept { map().after_fork_in_child(); });
-        return *made;
-    }();
+    static auto& instance = *new module_map; // used until the very end of the program
     return instance;
 }
 

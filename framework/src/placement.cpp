@@ -28,17 +28,18 @@ placement::placement(worker_affinity how, std::vector<cpu> cpus, unsigned worker
 void placement::one_each(std::vector<cpu> cpus, unsigned workers) {
     std::ranges::sort(cpus, {}, [](const cpu& c) { return std::tuple{c.node, c.core, c.number}; });
     // The first of every core, then the second of every core, and so on.
-    std::vector<std::pair<unsigned, unsigned>> order; // place in its core, number
+    std::vector<std::tuple<unsigned, std::size_t, unsigned>>
+        order; // place in its core, ..., number
     unsigned place = 0;
     for (std::size_t i = 0; i != cpus.size(); ++i) {
         place = i != 0 && cpus[i].core == cpus[i - 1].core ? place + 1 : 0;
-        order.emplace_back(place, cpus[i].number);
+        order.emplace_back(place, i, cpus[i].number);
     }
-    std::ranges::stable_sort(order, {}, &std::pair<unsigned, unsigned>::first);
+    std::ranges::sort(order);
 
     sets_.resize(std::min<std::size_t>(workers, order.size()));
     for (std::size_t i = 0; i != sets_.size(); ++i)
-        sets_[i].add(order[i].second);
+        sets_[i].add(std::get<2>(order[i]));
     for (unsigned worker = 0; worker != workers; ++worker)
         set_of_.push_back(worker % sets_.size());
 }

@@ -28,7 +28,7 @@ struct log_record {
 
     template <class Stream>
     friend auto operator<<(Stream& out, const log_record& record)
-        -> decltype(out << record.message) {
+        -> decltype(out << std::string_view{}) {
         return out << record.message;
     }
 };

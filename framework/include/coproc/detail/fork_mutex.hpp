@@ -7,8 +7,8 @@
 namespace coproc::detail {
 
 /// A mutex that no other thread holds while one forks, so the child finds what it guards whole, and
-/// free. For objects that are never destroyed, and for a few instructions: who holds one takes no
-/// other lock and runs nobody's code.
+/// free. For objects that are never destroyed, and for a short time: who holds one takes no other
+/// lock of the library's and runs none of the program's code.
 class fork_mutex {
 public:
     fork_mutex();
