@@ -112,7 +112,7 @@ family_ptr family_of_program(family_kind kind) {
     // before the children are waited for, those that are there already live as long as these wait.
     static const int registered = std::atexit([] { finish_children(); });
     static_cast<void>(registered);
-    const family_ptr fresh{new child_family{own_identity().numbers}};
+    family_ptr fresh{new child_family{own_identity().numbers}};
     intrusive_ptr_add_ref(fresh.get()); // for ever
     if (slot.compare_exchange_strong(present, fresh.get(), std::memory_order_acq_rel)) return fresh;
     intrusive_ptr_release(fresh.get());

@@ -20,7 +20,8 @@ thread_local bool lost_here = false;
 bool baton::lost() noexcept { return lost_here; }
 
 void baton::take_part(bool leading, const std::shared_ptr<void>& owner) {
-    const auto alive = owner;
+    // This baton is a part of it, and the caller's reference may go meanwhile.
+    const auto alive = owner; // NOLINT(performance-unnecessary-copy-initialization)
     bool taken_over = false;
     while (!stopped()) {
         if (leading) {

@@ -88,7 +88,7 @@ bool tagged_output::pass_on(stream& s, std::size_t at_most) {
     write_lines(s.to, text);
     no_longer_private(s.from.native_handle());
     boost::system::error_code ignored;
-    s.from.close(ignored);
+    static_cast<void>(s.from.close(ignored));
     return false;
 }
 
