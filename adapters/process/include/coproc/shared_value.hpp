@@ -77,7 +77,7 @@ public:
     /// A copy of the value.
     [[nodiscard]] T load() const {
         if constexpr (is_always_lock_free) {
-            return atomic().load();
+            return whole().load().value;
         } else {
             alignas(T) std::byte copy[sizeof(T)];
             memory_.load(copy);
@@ -87,14 +87,14 @@ public:
     /// Sets the value.
     void store(T x) const {
         if constexpr (is_always_lock_free)
-            atomic().store(x);
+            whole().store(cell{x});
         else
             memory_.exchange(&x, nullptr);
     }
     /// Sets the value, and returns what it was before.
     T exchange(T x) const {
         if constexpr (is_always_lock_free) {
-            return atomic().exchange(x);
+            return whole().exchange(cell{x}).value;
         } else {
             alignas(T) std::byte copy[sizeof(T)];
             memory_.exchange(&x, copy);
@@ -106,7 +106,7 @@ public:
     bool compare_exchange_strong(T& expected, T desired) const {
         if constexpr (!std::is_class_v<T> || !std::equality_comparable<T>) {
             if constexpr (is_always_lock_free)
-                return atomic().compare_exchange_strong(expected, desired);
+                return replace(expected, desired);
             else
                 return memory_.compare_exchange(&expected, &desired);
         } else {
@@ -120,7 +120,7 @@ public:
                 if constexpr (!is_always_lock_free) {
                     store(desired);
                     return true;
-                } else if (atomic().compare_exchange_strong(seen, desired)) {
+                } else if (replace(seen, desired)) {
                     return true;
                 }
             }
@@ -180,6 +180,22 @@ private:
     [[nodiscard]] T* value() const noexcept { return reinterpret_cast<T*>(memory_.data()); }
     [[nodiscard]] std::atomic_ref<T> atomic() const noexcept {
         return std::atomic_ref<T>{*value()};
+    }
+
+    // The value with the alignment that it has here, in its type: for less, clang calls a library
+    // which may not be there, also where the machine could do it.
+    struct alignas(std::atomic_ref<T>::required_alignment) cell {
+        T value;
+    };
+    [[nodiscard]] std::atomic_ref<cell> whole() const noexcept {
+        static_assert(sizeof(cell) == sizeof(T));
+        return std::atomic_ref<cell>{*reinterpret_cast<cell*>(memory_.data())};
+    }
+    bool replace(T& expected, T desired) const noexcept {
+        cell seen{expected};
+        const bool done = whole().compare_exchange_strong(seen, cell{desired});
+        expected = seen.value;
+        return done;
     }
 
     /// Keeps others out for some operations that are to be one, where the machine cannot.
