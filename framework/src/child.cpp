@@ -65,6 +65,7 @@ std::string child_family::next_numbers() {
 std::vector<child_ptr> child_family::all() const {
     const std::scoped_lock lock{mutex_};
     std::vector<child_ptr> result;
+    result.reserve(running_.size());
     for (const auto& [place, each] : running_)
         result.push_back(each);
     return result;

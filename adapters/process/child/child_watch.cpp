@@ -151,8 +151,8 @@ void child_watch::on_end() {
     auto error = verdict(exit_code);
     patience_.cancel();
     boost::system::error_code ignored;
-    bell_.cancel(ignored);
-    end_.cancel(ignored);
+    static_cast<void>(bell_.cancel(ignored));
+    static_cast<void>(end_.cancel(ignored));
     release_descriptors();
     process_.reset();
     child_->watched(exit_code, std::move(error));
