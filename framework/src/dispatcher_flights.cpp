@@ -78,6 +78,22 @@ void dispatcher::reorder_idle(worker_index index, std::size_t places) noexcept {
         std::rotate(idle_.begin() + static_cast<std::ptrdiff_t>(to), at, at + 1);
 }
 
+void dispatcher::adopt(worker_index index, work& call, time_point now) {
+    ++open_works_;
+    ++call.in_flight_;
+    call.next_ = call.end_;
+    call.hint_worker(static_cast<int>(index));
+    workers_[index].inflight.push_back(
+        {chunk{work_ptr{&call}, ++last_chunk_id_, 0, 1, 1}, 1e12F}); // nobody knows how long
+    workers_[index].expected_ns += 1e12;
+    watch_front(index, now);
+}
+
+void dispatcher::release(worker_index index, time_point now, effects& out) {
+    refill(index, now, out);
+    check_drained(out);
+}
+
 /// The worker has done its share: it ends by itself while its successor starts.
 void dispatcher::replace(worker_index index, effects& out) {
     leave_idle(index);

@@ -11,15 +11,6 @@
 
 namespace coproc::detail {
 
-namespace {
-
-class closed_mark final : public continuation {
-public:
-    void resume() noexcept override {}
-};
-
-} // namespace
-
 /// One per result, made when a thread really sleeps on it and kept: a get that times out again and
 /// again must not grow the list.
 struct result_core::sleeper final : continuation {
@@ -44,11 +35,6 @@ struct result_core::progress_sink {
     std::uint64_t total = 0;
     bool posted = false;
 };
-
-continuation* result_core::closed_list() noexcept {
-    static closed_mark mark;
-    return &mark;
-}
 
 result_core::~result_core() {
     if (error_ && !observed())

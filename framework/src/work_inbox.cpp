@@ -5,12 +5,6 @@
 
 namespace coproc::detail {
 
-/// An address that no work has.
-work* work_inbox::shut_mark() noexcept {
-    alignas(work) static char mark;
-    return reinterpret_cast<work*>(&mark);
-}
-
 work_inbox::~work_inbox() {
     shut();
     while (fetched_ != 0)
@@ -64,6 +58,15 @@ work_ptr work_inbox::pop() noexcept {
     w->following_ = nullptr;
     --fetched_;
     return w;
+}
+
+void work_inbox::put_back(std::span<work* const> works) noexcept {
+    for (auto w = works.rbegin(); w != works.rend(); ++w) {
+        (*w)->following_ = first_;
+        first_ = *w;
+        if (last_ == nullptr) last_ = first_;
+        ++fetched_;
+    }
 }
 
 } // namespace coproc::detail

@@ -1033,3 +1033,57 @@ TEST_CASE("who of the idle workers is the next can be told") {
     d.reorder_idle(2, 0); // not idle: nothing
     CHECK_FALSE(d.any_idle());
 }
+
+TEST_CASE(
+    "a worker that is occupied by calls of its own is given nothing else until it is released") {
+    office o{2};
+    const auto busy_with_its_own = o.d.next_idle();
+    o.d.occupy(busy_with_its_own);
+    CHECK(o.d.stats().idle == 1);
+    CHECK(o.d.stats().running == 0);
+    const auto first = fake_call();
+    const auto second = fake_call();
+    o.submit(first);
+    o.submit(second);
+    const auto handed_out = o.handed_out();
+    REQUIRE(handed_out.size() == 1);
+    CHECK(handed_out.front().worker != busy_with_its_own);
+    o.d.count_completed(5);
+    o.d.release(busy_with_its_own, o.now, o.out);
+    CHECK(o.d.stats().completed == 5);
+    const auto then = o.handed_out();
+    REQUIRE(then.size() == 1);
+    CHECK(then.front().worker == busy_with_its_own);
+    CHECK(then.front().what.of.get() == second.get());
+}
+
+TEST_CASE("a call that is adopted is in flight like any other") {
+    office o{1};
+    o.d.occupy(0);
+    const auto w = fake_call();
+    o.d.adopt(0, *w, o.now);
+    CHECK(o.d.stats().running == 1);
+    const auto* c = o.d.running(0);
+    REQUIRE(c != nullptr);
+    CHECK(c->of.get() == w.get());
+    SECTION("done") {
+        CHECK(o.done(0, chunk{*c}));
+        CHECK(o.finished().size() == 1);
+        CHECK(o.d.is_idle(0));
+        CHECK(o.d.stats().completed == 1);
+    }
+    SECTION("cancelled") {
+        const auto id = c->id;
+        CHECK(o.d.cancel(*w, error_of("enough"), failure_kind::cancelled, o.out));
+        REQUIRE(o.out.stop.size() == 1);
+        CHECK(o.out.stop.front().chunk_id == id);
+        CHECK(o.finished().size() == 1);
+    }
+    SECTION("a pool that closes waits for it") {
+        const chunk mine{*c};
+        o.d.close(o.out);
+        CHECK_FALSE(o.out.drained);
+        o.done(0, mine);
+        CHECK(o.out.drained);
+    }
+}

@@ -37,6 +37,35 @@ TEST_CASE("an inbox is first in, first out, also over several fetches") {
     CHECK_FALSE(inbox.fetch());
 }
 
+TEST_CASE("what is put back into an inbox comes first again") {
+    work_inbox inbox;
+    std::vector<fake_ptr> all;
+    for (int i = 0; i < 4; ++i) {
+        all.push_back(fake_call());
+        inbox.leave(*all.back());
+    }
+    inbox.fetch();
+    std::vector<coproc::detail::work*> taken;
+    for (int i = 0; i < 3; ++i)
+        taken.push_back(inbox.pop().detach());
+    inbox.put_back(taken);
+    CHECK(inbox.fetched() == 4);
+    for (const auto& each : all)
+        CHECK(inbox.pop().get() == each.get());
+    CHECK(inbox.fetched() == 0);
+
+    // Also when it is empty, and what is left later comes behind.
+    const auto later = fake_call();
+    inbox.leave(*later);
+    taken.assign({coproc::detail::work_ptr{all[0].get()}.detach()});
+    inbox.put_back(taken);
+    inbox.fetch();
+    CHECK(inbox.pop().get() == all[0].get());
+    CHECK(inbox.pop().get() == later.get());
+    for (const auto& each : all)
+        CHECK(each->use_count() == 1);
+}
+
 TEST_CASE("an inbox that is shut gives what it has, and takes nothing more") {
     work_inbox inbox;
     const auto before = fake_call();

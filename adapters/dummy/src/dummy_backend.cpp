@@ -56,6 +56,7 @@ dummy_backend::dummy_backend(const pool_options& options, const dispatcher_limit
       initializer_{options.initializer},
       placement_{place_workers(options.affinity, limits.workers)},
       dispatcher_{limits},
+      in_runs_{limits.max_tasks_per_worker == 0},
       slots_(limits.workers),
       most_spinning_{known_cpu_count() / 2} {
     pthread_sigmask(SIG_SETMASK, nullptr, &signal_mask_);
@@ -98,9 +99,11 @@ void dummy_backend::extend(work& w, std::uint64_t items, bool more_to_come) {
 }
 
 bool dummy_backend::cancel(work& w) {
+    if (w.core().ready()) return false;
     bool cancelled = false;
     decide([&](errands& later) {
         flush(later);
+        if (w.undispatched()) return; // its result is about to be published
         cancelled = dispatcher_.cancel(w, failure(called_off(w), w, 0, {}), failure_kind::cancelled,
                                        effects_);
     });
@@ -227,12 +230,38 @@ bool dummy_backend::done(worker_thread& who, std::uint64_t chunk_id, chunk_outco
             who.quit(); // given up while it ran
             return;
         }
+        if (chunk_id == 0) {
+            recall_run(index);
+            chunk_id = dispatcher_.running(index)->id;
+        }
         if (dispatcher_.any_waiting()) flush(later); // the dispatcher knows who is first
         set_ear(index, ear::none);
         if (const auto* c = dispatcher_.in_flight(index, chunk_id);
             c != nullptr && took.count() != 0 && c->of->plain())
             measure(took);
         dispatcher_.done(index, chunk_id, std::move(outcome), took, 0, now, effects_);
+        carry_out(later);
+        if (dispatcher_.is_idle(index)) set_ear(index, ear::spinning);
+        feed(later);
+        spin = may_spin(index);
+    });
+    return spin;
+}
+
+bool dummy_backend::run_ended(worker_thread& who, std::chrono::nanoseconds each,
+                              steady::time_point now) {
+    bool spin = false;
+    decide([&](errands& later) {
+        const auto index = who.slot();
+        if (slots_[index].thread.get() != &who) {
+            who.quit(); // given up while it ran
+            return;
+        }
+        recall_run(index); // nothing is left of it, but what it has done counts now
+        if (each.count() != 0) measure(each);
+        if (dispatcher_.any_waiting()) flush(later);
+        set_ear(index, ear::none);
+        dispatcher_.release(index, now, effects_);
         carry_out(later);
         if (dispatcher_.is_idle(index)) set_ear(index, ear::spinning);
         feed(later);

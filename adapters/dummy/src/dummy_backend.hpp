@@ -8,7 +8,8 @@
 // A plain call does not even come to the dispatcher before a thread can take it: it is left in an
 // inbox without a lock. As long as somebody is listening (a thread that spins for work, or runs
 // something short after which it looks), that is all. Only when threads sleep and nobody listens
-// is one woken by whoever leaves it.
+// is one woken by whoever leaves it. Short calls are then run several in a row (call_run), which
+// the dispatcher is not told of one by one.
 //
 // A thread cannot be stopped from outside. One whose task is cancelled or past its timeout is given
 // up: its task has failed, its slot gets a new thread, and it ends by itself when the task returns.
@@ -54,10 +55,13 @@ public:
     /// The signals that the thread which made the pool lets through are those of its workers.
     [[nodiscard]] const sigset_t& signal_mask() const noexcept { return signal_mask_; }
     [[nodiscard]] const placement& where() const noexcept { return placement_; }
-    /// These three return whether it may spin for its next chunk; false: go to sleep at once.
+    /// These four return whether it may spin for its next chunk; false: go to sleep at once.
     bool ready(worker_thread& who);
+    /// `chunk_id` 0: the call of its run at which it is.
     bool done(worker_thread& who, std::uint64_t chunk_id, chunk_outcome outcome,
               std::chrono::nanoseconds took, steady::time_point now);
+    /// It has done all calls of its run, and published their results.
+    bool run_ended(worker_thread& who, std::chrono::nanoseconds each, steady::time_point now);
     bool look(worker_thread& who);
     /// It has spun in vain, and will sleep unless something has been posted to it by now.
     void rest(worker_thread& who);
@@ -76,7 +80,7 @@ private:
         thread_ptr thread;
         thread_ptr given_up; // the new thread asks it to stop
         ear listens = ear::none;
-        std::uint64_t seen_running = 0; // when it was last looked after
+        std::uint64_t seen_at = 0; // where it was when it was last looked after
     };
     struct errands;
 
@@ -91,9 +95,13 @@ private:
     void flush(errands& later);
     [[nodiscard]] bool better_held_back() const noexcept;
     void feed(errands& later);
+    [[nodiscard]] std::size_t run_length() const noexcept;
+    void start_run(std::size_t calls, errands& later);
+    void recall_run(worker_index index);
+    void recall_runs();
     void see_that_somebody_listens(errands& later);
     void measure(std::chrono::nanoseconds call) noexcept;
-    void remember_running(worker_index index) noexcept;
+    [[nodiscard]] std::uint64_t place_of(worker_index index) const noexcept;
     void nudge();
     void look_after_short_calls(steady::time_point now);
     static void dismiss(const thread_ptr& who, errands& later);
@@ -118,7 +126,9 @@ private:
     std::atomic<bool> deaf_{false};
     std::size_t spinning_ = 0; // of each ear
     std::size_t short_runs_ = 0;
-    float call_ns_ = 0; // moving average of plain calls; 0: not known yet
+    float call_ns_ = 0;  // moving average of plain calls; 0: not known yet
+    const bool in_runs_; // may they be
+    std::uint32_t runs_ = 0;
     steady::time_point look_after_at_ = steady::time_point::max();
     effects effects_; // what the dispatcher has just decided
     std::vector<slot> slots_;

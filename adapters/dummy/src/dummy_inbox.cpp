@@ -5,8 +5,12 @@
 
 #include <coproc/detail/moving_average.hpp>
 
+#include <algorithm>
+#include <array>
 #include <dummy_backend.hpp>
 #include <dummy_errands.hpp>
+#include <functional>
+#include <span>
 
 namespace coproc::detail {
 
@@ -18,6 +22,8 @@ using namespace std::chrono_literals;
 constexpr float short_call_ns = 5'000;
 // So much work is to wait in the inbox before it is worth a wake-up while a thread is at it.
 constexpr float wake_worth_ns = 20'000;
+// What a thread takes at once of short calls.
+constexpr float run_ns = 10'000;
 // When a call that was thought to be short is found not to be, should nothing show it sooner.
 constexpr auto short_call_patience = 1ms;
 
@@ -46,6 +52,7 @@ void dummy_backend::hand_out(errands& later) {
 /// place of each counts.
 void dummy_backend::flush(errands& later) {
     inbox_.fetch();
+    recall_runs();
     while (inbox_.fetched() != 0)
         dispatcher_.submit(*inbox_.pop(), {}, effects_);
     hand_out(later);
@@ -65,12 +72,70 @@ void dummy_backend::feed(errands& later) {
         carry_out(later);
         return;
     }
-    if (!inbox_.fetch()) return;
+    // While there is more than enough for a thread, the word is left to those who submit.
+    if (inbox_.fetched() < call_run::most && !inbox_.fetch()) return;
     while (inbox_.fetched() != 0 && dispatcher_.any_idle() && !better_held_back()) {
-        dispatcher_.submit(*inbox_.pop(), {}, effects_);
-        hand_out(later);
+        if (const auto calls = run_length(); calls > 1) {
+            start_run(calls, later);
+        } else {
+            dispatcher_.submit(*inbox_.pop(), {}, effects_);
+            hand_out(later);
+        }
     }
 }
+
+// --- runs of short calls --------------------------------------------------------------------------
+
+/// How many calls the next thread gets at once: as many as are run in a moment, but those who spin
+/// get their share.
+std::size_t dummy_backend::run_length() const noexcept {
+    if (!in_runs_ || call_ns_ <= 0 || call_ns_ >= short_call_ns) return 1;
+    const auto in_a_moment = static_cast<std::size_t>(run_ns / call_ns_);
+    const auto those = std::max<std::size_t>(1, spinning_);
+    return std::min(
+        {std::size_t{call_run::most}, in_a_moment, (inbox_.fetched() + those - 1) / those});
+}
+
+void dummy_backend::start_run(std::size_t calls, errands& later) {
+    const auto index = dispatcher_.next_idle();
+    std::array<work*, call_run::most> list{};
+    for (std::size_t i = 0; i < calls; ++i) {
+        list[i] = inbox_.pop().detach();
+        list[i]->undispatched(true);
+    }
+    dispatcher_.occupy(index);
+    set_ear(index, ear::running);
+    auto& to = slots_[index].thread;
+    if (to->post_run(std::span{list}.first(calls), ++runs_)) later.wake.push_back(to);
+}
+
+/// What a thread has not begun comes first in the inbox again, and what it runs becomes the
+/// dispatcher's business.
+void dummy_backend::recall_run(worker_index index) {
+    auto& run = slots_[index].thread->run;
+    const auto back = run.recall();
+    dispatcher_.count_completed(run.take_completed());
+    for (work* each : back.waiting)
+        each->undispatched(false);
+    inbox_.put_back(back.waiting);
+    if (back.adopted != nullptr) {
+        back.adopted->undispatched(false);
+        dispatcher_.adopt(index, *back.adopted, steady::now());
+    }
+}
+
+/// All of them, so that the oldest calls are the first.
+void dummy_backend::recall_runs() {
+    boost::container::small_vector<worker_index, 8> newest_first;
+    for (worker_index i = 0; i < slots_.size(); ++i)
+        if (slots_[i].thread) newest_first.push_back(i);
+    std::ranges::sort(newest_first, std::ranges::greater{},
+                      [this](worker_index i) { return slots_[i].thread->run.number(); });
+    for (const auto index : newest_first)
+        recall_run(index);
+}
+
+// --- who listens ----------------------------------------------------------------------------------
 
 /// The end of every decision: what has been left is in somebody's care.
 void dummy_backend::see_that_somebody_listens(errands& later) {
@@ -86,34 +151,37 @@ void dummy_backend::see_that_somebody_listens(errands& later) {
     if (short_runs_ != 0 && dispatcher_.any_idle() && look_after_at_ == steady::time_point::max()) {
         look_after_at_ = steady::now() + short_call_patience;
         for (worker_index i = 0; i < slots_.size(); ++i)
-            remember_running(i);
+            slots_[i].seen_at = place_of(i);
         set_timer();
     }
 }
 
-void dummy_backend::remember_running(worker_index index) noexcept {
-    const auto* c = dispatcher_.running(index);
-    slots_[index].seen_running = c != nullptr ? c->id : 0;
+/// Which call a thread is at; it changes when the thread gets on.
+std::uint64_t dummy_backend::place_of(worker_index index) const noexcept {
+    if (const auto* c = dispatcher_.running(index)) return c->id;
+    const auto& thread = slots_[index].thread;
+    return thread ? thread->run.place() : 0;
 }
 
 /// A call that is still running since it was last looked at is not short: nobody should wait for
-/// its thread to look into the inbox.
+/// its thread to look into the inbox, nor behind it in a run.
 void dummy_backend::look_after_short_calls(steady::time_point now) {
     if (look_after_at_ > now) return;
     look_after_at_ = steady::time_point::max();
     for (worker_index i = 0; i < slots_.size(); ++i) {
-        if (slots_[i].listens != ear::running) continue;
-        const auto* c = dispatcher_.running(i);
-        if (c == nullptr || c->id != slots_[i].seen_running) continue;
+        if (slots_[i].listens != ear::running || place_of(i) != slots_[i].seen_at) continue;
+        recall_run(i);
         set_ear(i, ear::none);
         measure(short_call_patience);
     }
 }
 
-/// Somebody is about to sleep until a call is done that no thread has taken yet.
+/// Somebody is about to sleep until a call is done that no thread has taken yet, or that is in a
+/// run.
 void dummy_backend::nudge() {
     decide([&](errands&) {
         if (short_runs_ == 0 || !dispatcher_.any_idle()) return;
+        recall_runs();
         for (worker_index i = 0; i < slots_.size(); ++i)
             if (slots_[i].listens == ear::running) set_ear(i, ear::none);
     });

@@ -72,7 +72,10 @@ void worker_thread::main() noexcept {
     if (const auto predecessor = std::exchange(predecessor_, nullptr)) predecessor->request_stop();
     if (initialize()) {
         while (next_chunk())
-            run_chunk();
+            if (chunk_.of)
+                run_chunk();
+            else
+                run_calls();
     }
     pool_->ended(*this);
 }
@@ -94,6 +97,11 @@ bool worker_thread::initialize() noexcept {
 
 bool worker_thread::post(chunk c) noexcept {
     mail_ = std::move(c);
+    return state_.exchange(mail, std::memory_order_acq_rel) == asleep;
+}
+
+bool worker_thread::post_run(std::span<work* const> calls, std::uint32_t number) noexcept {
+    run.assign(calls, number);
     return state_.exchange(mail, std::memory_order_acq_rel) == asleep;
 }
 
@@ -160,6 +168,38 @@ void worker_thread::run_chunk() noexcept {
     last_end_ = measured ? steady::now() : steady::time_point{};
     const auto took = measured ? last_end_ - began : steady::duration{0};
     may_spin_ = pool_->done(*this, chunk_.id, std::move(outcome), took, last_end_);
+    label = {};
+    chunk_.of.reset();
+}
+
+/// A call that fails, or has been adopted, is reported; what is left of the run then comes again.
+void worker_thread::run_calls() noexcept {
+    attempt = 1;
+    timed_ = false;
+    if (last_end_ == steady::time_point{}) last_end_ = steady::now();
+    const auto began = last_end_;
+    std::uint32_t calls = 0;
+    chunk_outcome outcome;
+    {
+        const running_task::scope running{*this};
+        for (work_ptr next{run.begin(), false}; next && !given_up();) {
+            chunk_.of = std::move(next);
+            chunk_.attempt = chunk_.count = 1;
+            label = chunk_.of->settings().label_text();
+            outcome = chunk_.of->run(chunk_, *this);
+            ++calls;
+            if (outcome.error) break;
+            const auto step = run.end();
+            if (!step.ended) break;
+            next.reset(step.next, false);
+            chunk_.of->finish();
+            chunk_.of.reset();
+        }
+    }
+    last_end_ = steady::now();
+    const auto each = calls != 0 ? (last_end_ - began) / calls : steady::duration{0};
+    may_spin_ = chunk_.of ? pool_->done(*this, 0, std::move(outcome), each, last_end_)
+                          : pool_->run_ended(*this, each, last_end_);
     label = {};
     chunk_.of.reset();
 }

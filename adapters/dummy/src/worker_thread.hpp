@@ -12,10 +12,12 @@
 #include <boost/smart_ptr/intrusive_ref_counter.hpp>
 
 #include <atomic>
+#include <call_run.hpp>
 #include <csignal>
 #include <cstdint>
 #include <optional>
 #include <pthread.h>
+#include <span>
 #include <stop_token>
 #include <string>
 
@@ -48,6 +50,7 @@ public:
 
     // --- under the backend's lock; true: it sleeps, call wake() once the lock is released ---------
     bool post(chunk c) noexcept;
+    bool post_run(std::span<work* const> calls, std::uint32_t number) noexcept;
     bool quit() noexcept;
     /// What was posted, if the thread has not begun with it.
     chunk take_back() noexcept;
@@ -74,6 +77,7 @@ public:
 
     // --- the backend's, under its lock ------------------------------------------------------------
     bool ready = false;               // its initializer has succeeded
+    call_run run;                     // also the thread's
     steady::time_point given_up_at{}; // meaningful for a thread that was given up
 
 private:
@@ -85,6 +89,7 @@ private:
     bool initialize() noexcept;
     bool next_chunk() noexcept;
     void run_chunk() noexcept;
+    void run_calls() noexcept;
 
     bool begin_item(std::uint32_t index) noexcept override;
     std::stop_token stop_token() const noexcept override { return stop_.get_token(); }
@@ -97,7 +102,7 @@ private:
     pthread_t id_{};
     std::stop_source stop_; // one for all its tasks: a thread that was asked to stop runs no other
 
-    chunk chunk_; // what runs; the thread's own
+    chunk chunk_; // what runs; the thread's own. None: a run
     chunk mail_;  // the poster's until `mail`, then whoever's who takes that back to `awake`
     bool timed_ = false;
     bool may_spin_ = false; // for the next chunk; what the pool said last

@@ -7,6 +7,7 @@
 #include "support/catch.hpp"
 
 #include <coproc/dummy/pool.hpp>
+#include <coproc/this_task.hpp>
 
 #include <atomic>
 #include <latch>
@@ -89,7 +90,12 @@ TEST_CASE("a call can be cancelled where no thread has been told of it") {
     coproc::dummy::pool pool{1};
     make_known_as_short(pool);
     std::latch go{1};
-    auto held = pool.apply_async([&] { go.wait(); });
+    std::latch begun{1};
+    auto held = pool.apply_async([&] {
+        begun.count_down();
+        go.wait();
+    });
+    begun.wait();
     std::atomic<int> ran{0};
     std::vector<coproc::async_result<void>> all;
     for (int i = 0; i < 100; ++i)
@@ -164,4 +170,192 @@ TEST_CASE("no call is forgotten while threads fall asleep and wake up") {
     for (auto& each : submitters)
         each.join();
     CHECK(sum == 900);
+}
+
+namespace {
+
+/// Puts calls into the pool's inbox while its one thread is held, and lets it go.
+class held_back {
+public:
+    explicit held_back(coproc::dummy::pool& pool) {
+        make_known_as_short(pool);
+        held_ = pool.apply_async([this] { go_.wait(); });
+    }
+    void let_go() {
+        go_.count_down();
+        held_.get(patience);
+    }
+
+private:
+    std::latch go_{1};
+    coproc::async_result<void> held_;
+};
+
+} // namespace
+
+TEST_CASE("calls that are run in a row publish each result before the next one begins") {
+    coproc::dummy::pool pool{1};
+    for (int round = 0; round < 50; ++round) {
+        held_back held{pool};
+        std::atomic<bool> seen{false};
+        auto first = pool.apply_async([] { return 1; });
+        auto second = pool.apply_async([&] {
+            const auto deadline = std::chrono::steady_clock::now() + patience;
+            while (!seen && std::chrono::steady_clock::now() < deadline)
+                std::this_thread::yield();
+            return seen.load();
+        });
+        held.let_go();
+        CHECK(first.get(patience) == 1); // the second one waits for this
+        seen = true;
+        CHECK(second.get(patience));
+    }
+}
+
+TEST_CASE("a call that waits for one behind it in a row is no end to either") {
+    coproc::dummy::pool pool{2};
+    for (int round = 0; round < 20; ++round) {
+        make_known_as_short(pool);
+        // Both threads are held, so that what follows is taken in a row.
+        std::latch go{1};
+        auto a = pool.apply_async([&] { go.wait(); });
+        auto b = pool.apply_async([&] { go.wait(); });
+        std::vector<coproc::async_result<void>> short_ones;
+        std::latch released{1};
+        for (int i = 0; i < 4; ++i)
+            short_ones.push_back(pool.apply_async([] {}));
+        auto first = pool.apply_async([&] { released.wait(); });
+        auto second = pool.apply_async([&] { released.count_down(); });
+        go.count_down();
+        REQUIRE(eventually([&] { return first.ready() && second.ready(); }));
+        for (auto& each : short_ones)
+            each.get(patience);
+        a.get(patience);
+        b.get(patience);
+    }
+}
+
+TEST_CASE("a call in a row can be cancelled while it runs, and those behind it are run") {
+    for (int round = 0; round < 20; ++round) {
+        coproc::dummy::pool pool{1};
+        held_back held{pool};
+        std::atomic<int> ran{0};
+        std::atomic<bool> begun{false};
+        std::vector<coproc::async_result<void>> all;
+        for (int i = 0; i < 3; ++i)
+            all.push_back(pool.apply_async([&] { ++ran; }));
+        auto endless = pool.apply_async([&] {
+            begun = true;
+            const auto stop = coproc::this_task::stop_token();
+            while (!stop.stop_requested())
+                std::this_thread::yield();
+        });
+        for (int i = 0; i < 3; ++i)
+            all.push_back(pool.apply_async([&] { ++ran; }));
+        held.let_go();
+        REQUIRE(eventually([&] { return begun.load(); }));
+        CHECK_FALSE(all[0].cancel()); // it has been run
+        CHECK(endless.cancel());
+        CHECK_THROWS_AS(endless.get(patience), coproc::cancelled_error);
+        for (auto& each : all)
+            each.get(patience);
+        CHECK(ran == 6);
+        const auto stats = pool.stats();
+        CHECK(stats.cancelled == 1);
+        CHECK(stats.running == 0);
+        CHECK(stats.queued == 0);
+    }
+}
+
+TEST_CASE("a call in a row that fails takes none of the others along") {
+    coproc::dummy::pool pool{1};
+    for (int round = 0; round < 50; ++round) {
+        const auto before = pool.stats();
+        held_back held{pool};
+        const auto warm = pool.stats().completed - before.completed;
+        std::vector<coproc::async_result<int>> all;
+        for (int i = 0; i < 12; ++i)
+            all.push_back(pool.with({.label = "in a row"}).apply_async([i] {
+                if (i % 3 == 1) throw std::out_of_range{"no such thing"};
+                return i;
+            }));
+        held.let_go();
+        for (int i = 0; i < 12; ++i) {
+            auto& each = all[static_cast<std::size_t>(i)];
+            if (i % 3 != 1) {
+                CHECK(each.get(patience) == i);
+                continue;
+            }
+            try {
+                each.get(patience);
+                FAIL("it should have thrown");
+            } catch (const std::out_of_range& e) {
+                CHECK(dynamic_cast<const coproc::task_failure&>(e).label() == "in a row");
+            }
+        }
+        REQUIRE(eventually([&] { return pool.stats().running == 0; }));
+        const auto after = pool.stats();
+        CHECK(after.failed - before.failed == 4);
+        CHECK(after.completed - before.completed == warm + 1 + 8);
+    }
+}
+
+TEST_CASE("every short call is counted, whoever looks meanwhile") {
+    coproc::dummy::pool pool{2};
+    constexpr std::uint64_t calls = 20'000;
+    std::atomic<bool> over{false};
+    std::uint64_t last = 0;
+    bool never_less = true;
+    std::thread onlooker{[&] {
+        while (!over) {
+            const auto now = pool.stats();
+            never_less = never_less && now.completed >= last;
+            last = now.completed;
+            std::this_thread::sleep_for(200us);
+        }
+    }};
+    std::vector<coproc::async_result<int>> all;
+    for (std::uint64_t i = 0; i < calls; ++i)
+        all.push_back(pool.apply_async([] { return 1; }));
+    for (std::size_t i = 0; i < all.size(); i += 997)
+        all[i].cancel(); // done, running or waiting
+    std::uint64_t values = 0;
+    for (auto& each : all) {
+        try {
+            values += static_cast<std::uint64_t>(each.get(patience));
+        } catch (const coproc::cancelled_error&) {}
+    }
+    over = true;
+    onlooker.join();
+    CHECK(never_less);
+    const auto stats = pool.stats();
+    CHECK(stats.completed == values);
+    CHECK(stats.completed + stats.cancelled == calls);
+    CHECK(stats.queued == 0);
+}
+
+TEST_CASE("a pool that is terminated or closed in the middle of rows of short calls ends") {
+    for (int round = 0; round < 100; ++round) {
+        std::atomic<int> ran{0};
+        coproc::dummy::pool pool{2};
+        make_known_as_short(pool);
+        std::vector<coproc::async_result<void>> all;
+        for (int i = 0; i < 300; ++i)
+            all.push_back(pool.apply_async([&] { ++ran; }));
+        if (round % 2 == 0)
+            pool.terminate();
+        else
+            pool.close();
+        REQUIRE(pool.join(patience));
+        int done = 0;
+        for (auto& each : all) {
+            REQUIRE(each.ready());
+            if (each.successful())
+                ++done;
+            else
+                CHECK_THROWS_AS(each.get(), coproc::cancelled_error);
+        }
+        CHECK(done <= ran);
+        if (round % 2 != 0) CHECK(done == 300);
+    }
 }

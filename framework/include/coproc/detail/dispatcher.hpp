@@ -117,6 +117,16 @@ public:
     void refused(worker_index w, std::uint64_t chunk_id, std::uint32_t item,
                  std::exception_ptr error, time_point now, effects& out);
 
+    // --- calls that a worker runs by itself: short ones, which are not worth a word each -------------------------
+    /// From now until release() the idle worker has such calls, and is given nothing else.
+    void occupy(worker_index w) noexcept { leave_idle(w); }
+    /// The one that it runs becomes a chunk in flight like any other, which will be done() and by
+    /// that releases the worker.
+    void adopt(worker_index w, work& call, time_point now);
+    /// So many have got their values.
+    void count_completed(std::uint64_t calls) noexcept { counts_.completed += calls; }
+    void release(worker_index w, time_point now, effects& out);
+
     // --- time ----------------------------------------------------------------------------------------------------
     [[nodiscard]] time_point next_deadline() const noexcept;
     /// Waits that are over; idle workers take over what waits behind busy ones. Running tasks: see

@@ -105,8 +105,13 @@ private:
     struct sleeper;
     struct progress_sink;
 
-    static continuation* closed_list() noexcept;
+    /// In place of the list once the result is there.
+    static continuation* closed_list() noexcept {
+        return reinterpret_cast<continuation*>(&closed_mark_);
+    }
     bool sleep(std::optional<steady::time_point> deadline);
+
+    alignas(continuation) static inline char closed_mark_ = 0;
 
     std::atomic<continuation*> waiting_{nullptr};
     std::exception_ptr error_;

@@ -140,6 +140,11 @@ public:
     [[nodiscard]] bool submitter_waits() const noexcept { return submitter_waits_; }
     void submitter_will_wait() noexcept { submitter_waits_ = true; }
 
+    /// Whether a worker has it without the dispatcher's knowledge, or has had it and published its
+    /// result. Guarded by the backend's lock.
+    [[nodiscard]] bool undispatched() const noexcept { return undispatched_; }
+    void undispatched(bool is) noexcept { undispatched_ = is; }
+
 protected:
     virtual ~work() = default;
 
@@ -176,6 +181,7 @@ private:
     std::unique_ptr<std::vector<returned_items>> returned_; // handed out once, came back
     float item_ns_ = 0;                                     // moving average; 0: not measured yet
     bool submitter_waits_ = false;
+    bool undispatched_ = false;
     bool queued_ = false;
     bool more_to_come_;
     bool settled_ = false; // finish() is due or done

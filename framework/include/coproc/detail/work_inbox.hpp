@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace coproc::detail {
 
@@ -41,10 +42,15 @@ public:
     [[nodiscard]] std::size_t fetched() const noexcept { return fetched_; }
     /// The first one fetched; not when there is none.
     work_ptr pop() noexcept;
+    /// What was popped but not begun comes first again, in this order.
+    void put_back(std::span<work* const> works) noexcept;
 
 private:
-    static work* shut_mark() noexcept;
+    /// An address that no work has.
+    static work* shut_mark() noexcept { return reinterpret_cast<work*>(&shut_mark_); }
     void append(work* newest_first) noexcept;
+
+    alignas(work) static inline char shut_mark_ = 0;
 
     std::atomic<work*> head_{nullptr}; // the newest; each refers to the one before it
     work* first_ = nullptr;            // fetched, oldest first
