@@ -3,6 +3,7 @@
 
 #include <src/channel.hpp>
 
+#include <coproc/detail/spare_storage.hpp>
 #include <os/clock.hpp>
 #include <os/eventfd.hpp>
 #include <os/futex.hpp>
@@ -556,6 +557,7 @@ incoming* endpoint::wait() {
         sleeps.store(1);
         if (!has_message() && !os::futex_wait(sleeps, 1, quiet)) {
             trim();
+            spare_storage::drop();
             while (!has_message() && sleeps.load() != 0)
                 os::futex_wait(sleeps, 1);
         }

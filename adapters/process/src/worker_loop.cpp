@@ -7,6 +7,7 @@
 #include <coproc/detail/exception_codec.hpp>
 #include <coproc/detail/function_id.hpp>
 #include <coproc/detail/invoker.hpp>
+#include <coproc/detail/spare_storage.hpp>
 #include <coproc/this_task.hpp>
 #include <os/clock.hpp>
 #include <os/limits.hpp>
@@ -48,8 +49,11 @@ public:
         send_last_progress();
         writer& out = channel_.begin(message_kind::reply, id_, 0, size);
         open_ = true;
+        large_ = size > endpoint::inline_limit;
         return out;
     }
+    /// Its reply has memory of its own.
+    [[nodiscard]] bool large() const noexcept { return large_; }
 
     void report_progress(std::uint64_t done, std::uint64_t total) override {
         if (open_) return; // the reply is being written: it says more
@@ -86,6 +90,7 @@ private:
     std::uint64_t id_;
     bool timed_; // each item's beginning is wanted
     bool open_ = false;
+    bool large_ = false;
     progress_report latest_{};
     bool unsent_ = false;
     message_token sent_{};
@@ -115,6 +120,7 @@ int worker_loop::run() {
     incoming& first = *channel_.wait();
     if (first.kind == message_kind::run) return run_process(channel_, first);
     if (!set_up(first)) return 0;
+    const spare_storage::permission until_it_is_quiet; // see endpoint::wait
     for (;;) {
         incoming& message = *channel_.wait();
         switch (message.kind) {
@@ -184,6 +190,7 @@ void worker_loop::serve(incoming& message) {
     reader in = message.payload();
     served_call call{channel_, message.id, timed, in};
     const auto facts = [&] {
+        if ((flags & call_flag::want_rss) != 0) spare_storage::drop();
         return reply_facts{os::monotonic_ns() - started,
                            (flags & call_flag::want_rss) != 0 ? os::resident_bytes() : 0};
     };
@@ -201,6 +208,18 @@ void worker_loop::serve(incoming& message) {
     }
     channel_.end_running();
     channel_.flush_reply();
+    tidy_up(started, call.large());
+}
+
+/// What large values have left behind is kept for the next ones, but not for ever while others
+/// come. (When none come, endpoint::wait sees to it.)
+void worker_loop::tidy_up(std::uint64_t now_ns, bool large_reply) noexcept {
+    constexpr std::uint64_t quiet_ns = 1'000'000'000;
+    spare_storage::drop_old(os::to_steady(now_ns));
+    if (large_reply)
+        last_large_ns_ = now_ns;
+    else if (channel_.holds_much() && now_ns - last_large_ns_ > quiet_ns)
+        channel_.trim();
 }
 
 } // namespace coproc::detail

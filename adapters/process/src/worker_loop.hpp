@@ -23,8 +23,10 @@ private:
     /// False: the initializer failed, or the parent changed its mind.
     bool set_up(incoming& message);
     void serve(incoming& message);
+    void tidy_up(std::uint64_t now_ns, bool large_reply) noexcept;
 
     endpoint& channel_;
+    std::uint64_t last_large_ns_ = 0; // when a reply was sent that took memory of its own
 };
 
 } // namespace coproc::detail

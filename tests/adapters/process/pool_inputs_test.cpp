@@ -371,6 +371,30 @@ TEST_CASE("big arguments and results do not stay, neither here nor in the worker
     CHECK(ends(pool));
 }
 
+TEST_CASE("a worker keeps the memory of a big argument no longer than it is of use") {
+    if (sanitized) return; // they keep what is freed
+    const bool busy = GENERATE(false, true);
+    CAPTURE(busy);
+    coproc::pool pool{on("process", 1)};
+    constexpr std::size_t mb = std::size_t{1} << 20;
+    using bytes = std::vector<std::uint8_t>;
+    const auto resident = [] { return coproc::detail::os::resident_bytes(); };
+    const auto before = pool.apply(resident);
+    // Values of several sizes, by value and by reference, and what comes back of them.
+    for (const std::size_t size : {64 * mb, 40 * mb, 64 * mb + 1, 5 * mb, 64 * mb}) {
+        const bytes sent(size, static_cast<std::uint8_t>(size % 251));
+        CHECK(pool.apply([](bytes b) { return b; }, sent) == sent);
+        CHECK(pool.apply(
+                  [](const bytes& b) { return b.size() + b.front() + b[b.size() / 2] + b.back(); },
+                  sent) == size + 3U * sent.front());
+    }
+    CHECK(eventually([&] {
+        ::usleep(busy ? 1'000 : 1'200'000);
+        return pool.apply(resident) < before + 32 * mb;
+    }));
+    CHECK(ends(pool));
+}
+
 TEST_CASE("the parent gives the memory of big arguments back once no more of them come") {
     const bool busy = GENERATE(false, true);
     CAPTURE(busy);

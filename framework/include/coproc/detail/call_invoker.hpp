@@ -166,6 +166,7 @@ struct call_invoker {
             size(s, result);
             if (s.descriptors() == 0) {
                 encode(call.reply(s.size(), 0), result);
+                spare_storage::keep(result);
             } else { // the reply borrows them, until it is sent
                 auto kept = std::make_shared<R>(std::move(result));
                 call.keep(kept);
@@ -181,6 +182,7 @@ private:
         std::tuple<Args...> args{decode<Args>(in)...};
         return std::apply(
             [&](Args&... x) -> R {
+                [[maybe_unused]] const std::tuple<keep_at_end<Args>...> kept{x...};
                 if constexpr (std::is_void_v<R>)
                     static_cast<void>(invoke_once(function, std::move(x)...));
                 else
@@ -267,6 +269,7 @@ private:
     }
 
     static R run(F& function, Item&& item) {
+        const keep_at_end kept{item};
         if constexpr (Star) {
             return std::apply([&](auto&&... x) -> R { return call_one(function, std::move(x)...); },
                               std::move(item));

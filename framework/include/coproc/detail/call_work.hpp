@@ -89,6 +89,9 @@ public:
                          const failure_info& where) noexcept override {
         if constexpr (Remote) {
             try {
+                // A result of an argument's type takes over its memory.
+                const spare_storage::permission kept_until_it_is_here;
+                std::apply([](Args&... args) { (spare_storage::keep(args), ...); }, call_->second);
                 call_.reset();
                 if constexpr (!std::is_void_v<R>) this->emplace(decode_reply<R>(r));
                 return {1, {}};

@@ -6,6 +6,7 @@
 // for it.
 
 #include <coproc/detail/codec_basic.hpp>
+#include <coproc/detail/spare_storage.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -87,9 +88,7 @@ void encode_elements(writer& w, const Range& range, std::size_t count) {
     }
 }
 
-/// A value of that many bytes is worth asking for large pages: to touch fresh memory page by page
-/// takes longer than to copy it.
-inline constexpr std::size_t large_value = std::size_t{4} << 20;
+/// Asks for large pages: to touch fresh memory page by page takes longer than to copy it.
 void about_to_fill(void* memory, std::size_t bytes) noexcept;
 
 // --- contiguous: vector, string ------------------------------------------------------------------
@@ -135,8 +134,11 @@ private:
         T value;
         if (count == 0) return value;
         if (count * sizeof(element) >= large_value) {
-            value.reserve(count);
-            about_to_fill(value.data(), count * sizeof(element));
+            value = spare_storage::take<T>(count);
+            if (value.capacity() < count) {
+                value.reserve(count);
+                about_to_fill(value.data(), count * sizeof(element));
+            }
         }
         if (reinterpret_cast<std::uintptr_t>(from) % alignof(element) ==
             0) { // the usual case: nothing is written twice
