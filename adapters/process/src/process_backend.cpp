@@ -176,8 +176,12 @@ void process_backend::bind(plan& p) {
         p.recall.push_back({seats_[r.worker], r.chunk_id});
     for (const auto& s : effects_.stop)
         p.stop.push_back({seats_[s.worker], s.chunk_id});
-    for (auto& a : effects_.assign)
-        p.assign.push_back({seats_[a.worker], std::move(a.what)});
+    for (std::size_t i = 0; i != effects_.assign.size(); ++i) {
+        auto& [worker, what] = effects_.assign[i];
+        p.chunks.push_back(std::move(what));
+        if (i + 1 == effects_.assign.size() || effects_.assign[i + 1].worker != worker)
+            p.assign.push_back({seats_[worker], p.chunks.size()});
+    }
     for (const auto index : effects_.retire) {
         seats_[index]->retired = true;
         p.retire.push_back(std::move(seats_[index]));
@@ -204,11 +208,10 @@ void process_backend::carry_out(plan& p, const listener& by) {
         if (r.seat) take_back(r.seat, r.chunk_id, false);
     for (const auto& s : p.stop)
         if (s.seat) take_back(s.seat, s.chunk_id, true);
-    for (std::size_t i = 0; i < p.assign.size(); ++i) {
-        const auto& [seat, what] = p.assign[i];
-        if (!seat) continue;
-        send(seat, what, by);
-        if (i + 1 == p.assign.size() || p.assign[i + 1].seat != seat) seat->flush();
+    std::size_t begin = 0;
+    for (const auto& [seat, end] : p.assign) {
+        if (seat) send(seat, std::span{p.chunks}.subspan(begin, end - begin), by);
+        begin = end;
     }
     for (const auto& w : p.finished)
         w->finish(); // before workers are started, which takes a thousand times as long

@@ -19,6 +19,7 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -58,14 +59,7 @@ private:
     /// The dispatcher's effects with the seats they concern, bound under the same lock as the
     /// decision.
     struct plan;
-    /// Who takes the reply to a work that is being submitted, if not the reactor.
-    struct listener {
-        const work* to = nullptr;
-        /// The caller will listen to the worker that gets it, and be done before it does anything
-        /// else.
-        bool caller = false;
-        std::shared_ptr<loop_bell> loop{}; ///< the loop that the caller runs
-    };
+    using listener = worker_seat::listener;
     template <class Event>
     bool decide(Event&& event, const listener& by);
     template <class Event>
@@ -84,7 +78,7 @@ private:
     void bury(const seat_ptr& seat, int exit_code, std::optional<running_call> running);
     template <class F>
     void once_digested(const seat_ptr& seat, F&& then);
-    void send(const seat_ptr& seat, const chunk& c, const listener& by);
+    void send(const seat_ptr& seat, std::span<chunk> chunks, const listener& by);
     void refuse(const seat_ptr& seat, const chunk& c, std::exception_ptr error);
     void process_ended(const seat_ptr& seat);
     /// What the log is to hear of a worker that was replaced or could not be started: noted under

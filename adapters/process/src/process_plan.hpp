@@ -15,9 +15,9 @@ namespace coproc::detail {
 /// decision, so that a chunk can never reach a worker that has taken the place of the one it was
 /// meant for.
 struct process_backend::plan {
-    struct parcel {
+    struct delivery {
         seat_ptr seat;
-        chunk what;
+        std::size_t end; // of its part of `chunks`
     };
     struct target {
         seat_ptr seat;
@@ -25,7 +25,8 @@ struct process_backend::plan {
     };
     std::vector<target> recall;
     std::vector<target> stop;
-    std::vector<parcel> assign;
+    std::vector<chunk> chunks;
+    std::vector<delivery> assign;
     std::vector<worker_index> start;
     std::vector<seat_ptr> retire;
     std::vector<work_ptr> finished;
@@ -36,6 +37,7 @@ struct process_backend::plan {
     void clear() noexcept {
         recall.clear();
         stop.clear();
+        chunks.clear();
         assign.clear();
         start.clear();
         retire.clear();

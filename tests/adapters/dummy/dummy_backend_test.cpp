@@ -57,7 +57,7 @@ public:
     invoker remote() const noexcept override { return nullptr; }
     void size(const chunk&, sizer&) const override {}
     void encode(const chunk&, writer&) const override {}
-    chunk_outcome accept(const chunk&, reader&, const failure_info&) noexcept override {
+    chunk_outcome accept(const chunk&, reader&, const origin&) noexcept override {
         return {};
     }
     void fail(std::uint64_t index, std::exception_ptr error) noexcept override {
