@@ -1033,3 +1033,22 @@ TEST_CASE("who of the idle workers is the next can be told") {
     d.reorder_idle(2, 0); // not idle: nothing
     CHECK_FALSE(d.any_idle());
 }
+
+TEST_CASE("whether a plain call would come behind others can be told") {
+    office o{1};
+    CHECK_FALSE(o.d.plain_waits());
+    const auto running = fake_call();
+    o.submit(running);
+    CHECK_FALSE(o.d.plain_waits()); // it runs, nothing waits
+    const auto low = fake_call({.priority = -1});
+    o.submit(low);
+    CHECK_FALSE(o.d.plain_waits());
+    const auto plain = fake_call();
+    o.submit(plain);
+    CHECK(o.d.plain_waits());
+    const auto high = fake_call({.priority = 1});
+    o.submit(high);
+    CHECK(o.done(o.handed_out().front()));
+    CHECK(is(o.only(), high, 0, 1));
+    CHECK(o.d.plain_waits());
+}

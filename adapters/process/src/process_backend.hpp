@@ -6,16 +6,21 @@
 // carried out behind it. Whoever is here carries them out: a submitting thread writes into the
 // worker's channel itself, a waiting thread takes its reply out of it; the reactor does the rest
 // when a bell rings.
+//
+// While calls wait, a further one has nobody to go to: it is left in an inbox without the lock, and
+// comes into the queue with the next decision that the order counts for, or that empties the queue.
 
 #include <coproc/detail/backend.hpp>
 #include <coproc/detail/dispatcher.hpp>
 #include <coproc/detail/patient_mutex.hpp>
 #include <coproc/detail/placement.hpp>
+#include <coproc/detail/work_inbox.hpp>
 #include <coproc/log.hpp>
 #include <src/worker_seat.hpp>
 
 #include <boost/asio/steady_timer.hpp>
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -66,6 +71,11 @@ private:
     bool decide(Event&& event) {
         return decide(std::forward<Event>(event), listener{});
     }
+    template <class Event>
+    bool decide(std::unique_lock<patient_mutex> lock, Event&& event, const listener& by);
+    void fetch_left();
+    void see_to_inbox();
+    void put_in_order();
     void bind(plan& p);
     void carry_out(plan& p, const listener& by);
     void launch_worker(worker_index index);
@@ -106,6 +116,9 @@ private:
     const bool tag_output_;
 
     mutable patient_mutex mutex_;
+    work_inbox inbox_;
+    /// What is left in the inbox comes behind others: nobody need see to it.
+    std::atomic<bool> crowded_{false};
     dispatcher dispatcher_;
     effects effects_;              // scratch, under mutex_
     std::vector<seat_ptr> seats_;  // by worker index; null while none is there

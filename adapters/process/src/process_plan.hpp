@@ -50,6 +50,12 @@ struct process_backend::plan {
 /// event returned.
 template <class Event>
 bool process_backend::decide(Event&& event, const listener& by) {
+    return decide(std::unique_lock{mutex_}, std::forward<Event>(event), by);
+}
+
+template <class Event>
+bool process_backend::decide(std::unique_lock<patient_mutex> lock, Event&& event,
+                             const listener& by) {
     // A thread keeps its lists, so that nothing is allocated for a task; a nested decision has
     // lists of its own.
     thread_local plan kept;
@@ -64,12 +70,10 @@ bool process_backend::decide(Event&& event, const listener& by) {
         }
     } const borrowed;
 
-    bool answer = false;
-    {
-        const std::scoped_lock lock{mutex_};
-        answer = event(dispatcher_, effects_);
-        bind(p);
-    }
+    const bool answer = event(dispatcher_, effects_);
+    see_to_inbox();
+    bind(p);
+    lock.unlock();
     carry_out(p, by);
     p.clear();
     return answer;
