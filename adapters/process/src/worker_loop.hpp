@@ -6,7 +6,10 @@
 // the main thread, one call at a time. A process (coproc::process) is a worker that is given one
 // function for all its life.
 
+#include <coproc/detail/invoker.hpp>
 #include <src/channel.hpp>
+
+#include <cstdint>
 
 namespace coproc::detail {
 
@@ -23,8 +26,10 @@ private:
     /// False: the initializer failed, or the parent changed its mind.
     bool set_up(incoming& message);
     void serve(incoming& message);
+    void look_at_modules(invoker function, std::uint64_t now) noexcept;
 
     endpoint& channel_;
+    std::uint64_t looked_at_modules_ = 0; // when
 };
 
 } // namespace coproc::detail
