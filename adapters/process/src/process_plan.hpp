@@ -58,8 +58,11 @@ bool process_backend::decide(std::unique_lock<patient_mutex> lock, Event&& event
                              const listener& by) {
     // A thread keeps its lists, so that nothing is allocated for a task; a nested decision has
     // lists of its own.
-    thread_local plan kept;
-    thread_local bool in_use = false;
+    thread_local bool in_use = false; // or gone: a pool may end after the thread's own objects
+    struct lasting : plan {
+        ~lasting() { in_use = true; }
+    };
+    thread_local lasting kept;
     plan own;
     plan& p = in_use ? own : kept;
     struct borrow {

@@ -31,9 +31,24 @@ constexpr std::size_t most_at_a_time = 64 * 1024;
 
 } // namespace
 
-std::vector<worker_news::completed>& worker_news::spare() noexcept {
-    thread_local std::vector<completed> kept;
-    return kept;
+std::vector<worker_news::completed>* worker_news::spare() noexcept {
+    thread_local bool gone = false; // a pool may end after the thread's own objects
+    struct lasting {
+        std::vector<completed> list;
+        ~lasting() { gone = true; }
+    };
+    thread_local lasting kept;
+    return gone ? nullptr : &kept.list;
+}
+
+worker_news::worker_news() noexcept {
+    if (auto* const kept = spare()) done.swap(*kept);
+}
+
+worker_news::~worker_news() {
+    done.clear();
+    auto* const kept = spare();
+    if (kept != nullptr && done.capacity() > kept->capacity()) done.swap(*kept);
 }
 
 worker_seat::worker_seat(boost::intrusive_ptr<process_backend> pool, worker_index index,

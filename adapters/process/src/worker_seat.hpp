@@ -43,19 +43,16 @@ struct worker_news {
     bool corrupt = false;
     bool counted = false; ///< in worker_seat::undigested
 
-    worker_news() noexcept { done.swap(spare()); }
+    worker_news() noexcept;
     worker_news(worker_news&&) noexcept = default;
     worker_news& operator=(worker_news&&) = delete;
-    ~worker_news() {
-        done.clear();
-        if (done.capacity() > spare().capacity()) done.swap(spare());
-    }
+    ~worker_news();
 
     [[nodiscard]] bool empty() const noexcept { return done.empty() && !handshake_now && !corrupt; }
 
 private:
-    /// A thread keeps a list, so that it need not grow again each time.
-    static std::vector<completed>& spare() noexcept;
+    /// A thread keeps a list, so that it need not grow again each time; null at the thread's end.
+    static std::vector<completed>* spare() noexcept;
 };
 
 class worker_seat final : public std::enable_shared_from_this<worker_seat>, private origin {
