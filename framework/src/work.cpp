@@ -29,14 +29,15 @@ task_options merged(task_options own, const task_options& below) noexcept {
     return own;
 }
 
-work_settings::work_settings(const task_options& own, const task_options& below) {
-    const task_options chosen = merged(own, below);
-    timeout = none_is_zero(chosen.timeout);
-    queue_timeout = none_is_zero(chosen.queue_timeout);
-    retries = chosen.retries;
-    priority = chosen.priority;
-    chunk_size = chosen.chunk_size;
-    if (!chosen.label.empty()) label = std::make_unique<const std::string>(chosen.label);
+// For every call: what merged() would make is not made, but read where it stands.
+work_settings::work_settings(const task_options& own, const task_options& below)
+    : timeout{none_is_zero(own.timeout ? own.timeout : below.timeout)},
+      queue_timeout{none_is_zero(own.queue_timeout ? own.queue_timeout : below.queue_timeout)},
+      retries{own.retries != 0 ? own.retries : below.retries},
+      priority{own.priority != 0 ? own.priority : below.priority},
+      chunk_size{own.chunk_size != 0 ? own.chunk_size : below.chunk_size} {
+    const std::string_view text = own.label.empty() ? below.label : own.label;
+    if (!text.empty()) label = std::make_unique<const std::string>(text);
 }
 
 work::work(result_core& core, backend_ptr pool, work_settings settings, std::uint64_t items,

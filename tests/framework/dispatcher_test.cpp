@@ -984,6 +984,25 @@ TEST_CASE("terminate fails everything at once, each with one failure") {
     CHECK(o.d.stats().completed == 1);
 }
 
+TEST_CASE("whether a plain call would come behind others can be told") {
+    office o{1};
+    CHECK_FALSE(o.d.plain_waits());
+    const auto running = fake_call();
+    o.submit(running);
+    CHECK_FALSE(o.d.plain_waits()); // it runs, nothing waits
+    const auto low = fake_call({.priority = -1});
+    o.submit(low);
+    CHECK_FALSE(o.d.plain_waits());
+    const auto plain = fake_call();
+    o.submit(plain);
+    CHECK(o.d.plain_waits());
+    const auto high = fake_call({.priority = 1});
+    o.submit(high);
+    CHECK(o.done(o.handed_out().front()));
+    CHECK(is(o.only(), high, 0, 1));
+    CHECK(o.d.plain_waits());
+}
+
 TEST_CASE("the figures of a pool add up") {
     office o{2, 1};
     CHECK(o.d.stats().workers == 2);

@@ -39,7 +39,7 @@ public:
     void size(const detail::chunk&, detail::sizer&) const override {}
     void encode(const detail::chunk&, detail::writer&) const override {}
     detail::chunk_outcome accept(const detail::chunk&, detail::reader&,
-                                 const detail::failure_info&) noexcept override {
+                                 const detail::origin&) noexcept override {
         return {};
     }
     void fail(std::uint64_t index, std::exception_ptr why) noexcept override {

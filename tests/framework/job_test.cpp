@@ -96,7 +96,10 @@ auto map_there(F&& function, const std::vector<Item>& items) {
     reader reply{call.bytes};
     map_outcome<std::conditional_t<std::is_void_v<result>, int, result>> outcome;
     const auto told = decode_chunk_reply<result>(
-        reply, count, {.index = 10, .worker_name = {}, .label = {}, .backtrace = {}},
+        reply, count,
+        [](std::uint32_t i) {
+            return failure_info{.index = 10 + i, .worker_name = {}, .label = {}, .backtrace = {}};
+        },
         [&](std::uint32_t i, auto&&... value) {
             CHECK(i == outcome.ok++);
             (outcome.values.push_back(std::forward<decltype(value)>(value)), ...);
@@ -350,7 +353,9 @@ TEST_CASE("job: a damaged chunk or reply is refused") {
     CHECK_THROWS_AS((chunk_invoker<decltype(empty), void, std::monostate>::invoke(call)),
                     serialization_error);
     reader reply{bytes};
-    CHECK_THROWS_AS(decode_chunk_reply<int>(reply, 10, {}, [](auto...) {}), serialization_error);
+    CHECK_THROWS_AS(decode_chunk_reply<int>(
+                        reply, 10, [](auto) { return failure_info{}; }, [](auto...) {}),
+                    serialization_error);
 }
 
 TEST_CASE("job: a job is a copyable handle to a stored call") {

@@ -327,17 +327,20 @@ bool endpoint::begin_flush() noexcept {
     return true;
 }
 
-bool endpoint::flush() noexcept {
-    if (!begin_flush()) return false;
+void endpoint::flush() noexcept {
     if (side_ == channel_side::worker) {
-        ring(false);
-        return false;
+        if (begin_flush()) ring(false);
+    } else if (must_wake()) {
+        wake();
     }
-    if (control_->worker_sleeps.load() == 0 || control_->worker_sleeps.exchange(0) == 0)
-        return false;
-    os::futex_wake(control_->worker_sleeps);
-    return true;
 }
+
+bool endpoint::must_wake() noexcept {
+    return begin_flush() && control_->worker_sleeps.load() != 0 &&
+           control_->worker_sleeps.exchange(0) != 0;
+}
+
+void endpoint::wake() noexcept { os::futex_wake(control_->worker_sleeps); }
 
 void endpoint::flush_reply() noexcept {
     if (begin_flush()) ring(true);

@@ -193,8 +193,12 @@ public:
         return send(kind, id, 0, 0, [](writer&) {});
     }
 
-    /// Wakes the peer if it sleeps; true if the parent had to wake its worker.
-    bool flush() noexcept;
+    /// Wakes the peer if it sleeps.
+    void flush() noexcept;
+    /// Parent: the same in two steps, of which the second may follow behind a lock. True: the
+    /// worker sleeps, and wake() has to be called.
+    [[nodiscard]] bool must_wake() noexcept;
+    void wake() noexcept;
     /// Worker: the same for the message that ends a call, which may be announced to an event loop.
     void flush_reply() noexcept;
 

@@ -15,6 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr unsigned put_in_order_every = 64;
 // How deep a worker's queue of tiny tasks may be; the channel guarantees room for twice as many.
 constexpr std::uint32_t prefetch_depth = 48;
 constexpr auto memory_check_interval = 50ms;
@@ -79,10 +80,20 @@ void process_backend::submit(work& w) {
     if (!w.remote())
         throw std::logic_error{
             "coproc: this work can only run on threads (it was made for a dummy pool)"};
+    bool left = false;
+    if (w.plain() && crowded_.load(std::memory_order_relaxed)) {
+        left = inbox_.leave(w) != work_inbox::answer::shut;
+        if (left && crowded_.load(std::memory_order_seq_cst)) { // after leave(): see work_inbox
+            put_in_order();
+            return;
+        }
+    }
     listener by{.to = &w, .caller = w.submitter_waits() && !on_reactor_thread()};
     if (!by.caller && !w.many()) by.loop = loop_bell::here();
     const bool accepted = decide(
         [&](dispatcher& d, effects& out) {
+            fetch_left();
+            if (left) return true;
             if (!d.accepts()) return false;
             // Nothing of a plain call can run out of time: the clock is spared.
             d.submit(w, w.plain() ? steady::time_point{} : steady::now(), out);
@@ -95,6 +106,7 @@ void process_backend::submit(work& w) {
 
 void process_backend::extend(work& w, std::uint64_t items, bool more_to_come) {
     decide([&](dispatcher& d, effects& out) {
+        fetch_left();
         d.extend(w, items, more_to_come, steady::now(), out);
         return true;
     });
@@ -106,12 +118,15 @@ bool process_backend::cancel(work& w) {
     const auto error =
         std::make_exception_ptr(failed<cancelled_error>{called_off(w), std::move(where)});
     return decide([&](dispatcher& d, effects& out) {
+        fetch_left();
         return d.cancel(w, error, failure_kind::cancelled, out);
     });
 }
 
 void process_backend::close() {
     decide([&](dispatcher& d, effects& out) {
+        inbox_.shut();
+        fetch_left();
         d.close(out);
         return true;
     });
@@ -121,6 +136,8 @@ void process_backend::terminate() {
     const auto error = std::make_exception_ptr(cancelled_error{"coproc: the pool was terminated"});
     decide([&](dispatcher& d, effects& out) {
         terminated_ = true;
+        inbox_.shut();
+        fetch_left();
         d.terminate(error, out);
         out.stop.clear(); // all workers are stopped
         out.start.clear();
@@ -165,19 +182,61 @@ bool process_backend::closed() const {
 }
 
 pool_stats process_backend::stats() {
-    const std::scoped_lock lock{mutex_};
-    return dispatcher_.stats();
+    pool_stats now;
+    decide([&](dispatcher& d, effects&) {
+        fetch_left();
+        now = d.stats();
+        return true;
+    });
+    return now;
 }
 
 // --- deciding and carrying out ------------------------------------------------------------------------------------
+
+/// Under the lock: each has its place in the queue then, as if there were no inbox.
+void process_backend::fetch_left() {
+    inbox_.fetch();
+    while (inbox_.fetched() != 0)
+        dispatcher_.submit(*inbox_.pop(), {}, effects_);
+}
+
+/// The end of every decision: what has been left comes behind others, or is handed out now.
+void process_backend::see_to_inbox() {
+    for (;;) {
+        const bool crowded = dispatcher_.plain_waits();
+        if (crowded != crowded_.load(std::memory_order_relaxed))
+            crowded_.store(crowded, std::memory_order_seq_cst);
+        // After the store: see work_inbox.
+        if (crowded || !inbox_.any_left()) return;
+        fetch_left();
+    }
+}
+
+/// Now and then by those who submit, in whose cache the calls are; not if they would have to wait.
+void process_backend::put_in_order() {
+    thread_local unsigned left = 0;
+    if (++left < put_in_order_every) return;
+    std::unique_lock lock{mutex_, std::try_to_lock};
+    left = lock ? 0 : put_in_order_every / 2;
+    if (!lock) return;
+    const auto fetch = [this](dispatcher&, effects&) {
+        fetch_left();
+        return true;
+    };
+    decide(std::move(lock), fetch, listener{});
+}
 
 void process_backend::bind(plan& p) {
     for (const auto& r : effects_.recall)
         p.recall.push_back({seats_[r.worker], r.chunk_id});
     for (const auto& s : effects_.stop)
         p.stop.push_back({seats_[s.worker], s.chunk_id});
-    for (auto& a : effects_.assign)
-        p.assign.push_back({seats_[a.worker], std::move(a.what)});
+    for (std::size_t i = 0; i != effects_.assign.size(); ++i) {
+        auto& [worker, what] = effects_.assign[i];
+        p.chunks.push_back(std::move(what));
+        if (i + 1 == effects_.assign.size() || effects_.assign[i + 1].worker != worker)
+            p.assign.push_back({seats_[worker], p.chunks.size()});
+    }
     for (const auto index : effects_.retire) {
         seats_[index]->retired = true;
         p.retire.push_back(std::move(seats_[index]));
@@ -204,11 +263,10 @@ void process_backend::carry_out(plan& p, const listener& by) {
         if (r.seat) take_back(r.seat, r.chunk_id, false);
     for (const auto& s : p.stop)
         if (s.seat) take_back(s.seat, s.chunk_id, true);
-    for (std::size_t i = 0; i < p.assign.size(); ++i) {
-        const auto& [seat, what] = p.assign[i];
-        if (!seat) continue;
-        send(seat, what, by);
-        if (i + 1 == p.assign.size() || p.assign[i + 1].seat != seat) seat->flush();
+    std::size_t begin = 0;
+    for (const auto& [seat, end] : p.assign) {
+        if (seat) send(seat, std::span{p.chunks}.subspan(begin, end - begin), by);
+        begin = end;
     }
     for (const auto& w : p.finished)
         w->finish(); // before workers are started, which takes a thousand times as long

@@ -6,19 +6,25 @@
 // carried out behind it. Whoever is here carries them out: a submitting thread writes into the
 // worker's channel itself, a waiting thread takes its reply out of it; the reactor does the rest
 // when a bell rings.
+//
+// While calls wait, a further one has nobody to go to: it is left in an inbox without the lock, and
+// comes into the queue with the next decision that the order counts for, or that empties the queue.
 
 #include <coproc/detail/backend.hpp>
 #include <coproc/detail/dispatcher.hpp>
 #include <coproc/detail/patient_mutex.hpp>
 #include <coproc/detail/placement.hpp>
+#include <coproc/detail/work_inbox.hpp>
 #include <coproc/log.hpp>
 #include <src/worker_seat.hpp>
 
 #include <boost/asio/steady_timer.hpp>
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -58,20 +64,18 @@ private:
     /// The dispatcher's effects with the seats they concern, bound under the same lock as the
     /// decision.
     struct plan;
-    /// Who takes the reply to a work that is being submitted, if not the reactor.
-    struct listener {
-        const work* to = nullptr;
-        /// The caller will listen to the worker that gets it, and be done before it does anything
-        /// else.
-        bool caller = false;
-        std::shared_ptr<loop_bell> loop{}; ///< the loop that the caller runs
-    };
+    using listener = worker_seat::listener;
     template <class Event>
     bool decide(Event&& event, const listener& by);
     template <class Event>
     bool decide(Event&& event) {
         return decide(std::forward<Event>(event), listener{});
     }
+    template <class Event>
+    bool decide(std::unique_lock<patient_mutex> lock, Event&& event, const listener& by);
+    void fetch_left();
+    void see_to_inbox();
+    void put_in_order();
     void bind(plan& p);
     void carry_out(plan& p, const listener& by);
     void launch_worker(worker_index index);
@@ -84,7 +88,7 @@ private:
     void bury(const seat_ptr& seat, int exit_code, std::optional<running_call> running);
     template <class F>
     void once_digested(const seat_ptr& seat, F&& then);
-    void send(const seat_ptr& seat, const chunk& c, const listener& by);
+    void send(const seat_ptr& seat, std::span<chunk> chunks, const listener& by);
     void refuse(const seat_ptr& seat, const chunk& c, std::exception_ptr error);
     void process_ended(const seat_ptr& seat);
     /// What the log is to hear of a worker that was replaced or could not be started: noted under
@@ -112,6 +116,9 @@ private:
     const bool tag_output_;
 
     mutable patient_mutex mutex_;
+    work_inbox inbox_;
+    /// What is left in the inbox comes behind others: nobody need see to it.
+    std::atomic<bool> crowded_{false};
     dispatcher dispatcher_;
     effects effects_;              // scratch, under mutex_
     std::vector<seat_ptr> seats_;  // by worker index; null while none is there

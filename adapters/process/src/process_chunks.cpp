@@ -28,14 +28,15 @@ constexpr std::int64_t tiny_call_ns = 2'000;
 
 // --- to the workers ----------------------------------------------------------------------------------------------
 
-void process_backend::send(const seat_ptr& seat, const chunk& c, const listener& by) {
-    try {
-        const bool heard = c.of.get() == by.to;
-        const bool sent =
-            seat->send(c, max_worker_memory_ != 0, heard && by.caller, heard ? by.loop : nullptr);
-        if (!sent) give_back(seat, c.id);
-    } catch (...) {
-        refuse(seat, c, std::current_exception());
+void process_backend::send(const seat_ptr& seat, std::span<chunk> chunks, const listener& by) {
+    while (!chunks.empty()) {
+        try {
+            if (seat->send(chunks, max_worker_memory_ != 0, by)) continue;
+            give_back(seat, chunks.front().id);
+        } catch (...) {
+            refuse(seat, chunks.front(), std::current_exception());
+        }
+        chunks = chunks.subspan(1);
     }
 }
 

@@ -15,9 +15,9 @@ namespace coproc::detail {
 /// decision, so that a chunk can never reach a worker that has taken the place of the one it was
 /// meant for.
 struct process_backend::plan {
-    struct parcel {
+    struct delivery {
         seat_ptr seat;
-        chunk what;
+        std::size_t end; // of its part of `chunks`
     };
     struct target {
         seat_ptr seat;
@@ -25,7 +25,8 @@ struct process_backend::plan {
     };
     std::vector<target> recall;
     std::vector<target> stop;
-    std::vector<parcel> assign;
+    std::vector<chunk> chunks;
+    std::vector<delivery> assign;
     std::vector<worker_index> start;
     std::vector<seat_ptr> retire;
     std::vector<work_ptr> finished;
@@ -36,6 +37,7 @@ struct process_backend::plan {
     void clear() noexcept {
         recall.clear();
         stop.clear();
+        chunks.clear();
         assign.clear();
         start.clear();
         retire.clear();
@@ -48,10 +50,19 @@ struct process_backend::plan {
 /// event returned.
 template <class Event>
 bool process_backend::decide(Event&& event, const listener& by) {
+    return decide(std::unique_lock{mutex_}, std::forward<Event>(event), by);
+}
+
+template <class Event>
+bool process_backend::decide(std::unique_lock<patient_mutex> lock, Event&& event,
+                             const listener& by) {
     // A thread keeps its lists, so that nothing is allocated for a task; a nested decision has
     // lists of its own.
-    thread_local plan kept;
-    thread_local bool in_use = false;
+    thread_local bool in_use = false; // or gone: a pool may end after the thread's own objects
+    struct lasting : plan {
+        ~lasting() { in_use = true; }
+    };
+    thread_local lasting kept;
     plan own;
     plan& p = in_use ? own : kept;
     struct borrow {
@@ -62,12 +73,10 @@ bool process_backend::decide(Event&& event, const listener& by) {
         }
     } const borrowed;
 
-    bool answer = false;
-    {
-        const std::scoped_lock lock{mutex_};
-        answer = event(dispatcher_, effects_);
-        bind(p);
-    }
+    const bool answer = event(dispatcher_, effects_);
+    see_to_inbox();
+    bind(p);
+    lock.unlock();
     carry_out(p, by);
     p.clear();
     return answer;

@@ -152,12 +152,11 @@ void process_backend::on_no_hello(const seat_ptr& seat) {
 
 void process_backend::on_end(const seat_ptr& seat) {
     // What it said before it died counts.
-    for (auto news = seat->listen(worker_seat::afterwards::nothing); !news.empty();
-         news = seat->listen(worker_seat::afterwards::nothing)) {
+    for (bool more = true; more;) {
+        auto news = seat->listen(worker_seat::afterwards::nothing);
         news.corrupt = false;
-        const bool more = !news.done.empty() || news.handshake_now;
+        more = !news.empty();
         digest(seat, std::move(news));
-        if (!more) break;
     }
     const int exit_code = seat->process().reap(2s).value_or(-SIGKILL);
     if (seat->leave())

@@ -7,6 +7,7 @@
 #include <coproc/detail/exception_codec.hpp>
 #include <coproc/detail/function_id.hpp>
 #include <coproc/detail/invoker.hpp>
+#include <coproc/detail/module_map.hpp>
 #include <coproc/detail/spare_storage.hpp>
 #include <coproc/this_task.hpp>
 #include <os/clock.hpp>
@@ -182,6 +183,18 @@ bool worker_loop::set_up(incoming& message) {
     return true;
 }
 
+/// So that a crash in a library that is new can be told. To look costs as much as a tiny call, and
+/// to load a library takes far longer than `unseen`: between two calls that follow each other
+/// sooner none can have been loaded, but by decoding the function itself.
+void worker_loop::look_at_modules(invoker function, std::uint64_t now) noexcept {
+    constexpr std::uint64_t unseen = 5'000;
+    if (now - looked_at_modules_ < unseen &&
+        program_module().has_code(reinterpret_cast<std::uintptr_t>(function)))
+        return;
+    looked_at_modules_ = now;
+    refresh_crash_modules();
+}
+
 void worker_loop::serve(incoming& message) {
     const std::uint64_t started = os::monotonic_ns();
     const std::uint32_t flags = message.flags;
@@ -196,7 +209,7 @@ void worker_loop::serve(incoming& message) {
     };
     try {
         const call_preamble preamble = call_preamble::decode(in, flags);
-        refresh_crash_modules();
+        look_at_modules(preamble.function, started);
         call.label = preamble.label;
         call.attempt = preamble.attempt;
         const running_task::scope scope{call};

@@ -26,7 +26,30 @@ constexpr std::size_t unwanted_limit = 256;
 // again at once while they keep coming.
 constexpr std::chrono::seconds quiet_time{1};
 
+// Nobody shall wait for the seat for as long as it takes to write more than this.
+constexpr std::size_t most_at_a_time = 64 * 1024;
+
 } // namespace
+
+std::vector<worker_news::completed>* worker_news::spare() noexcept {
+    thread_local bool gone = false; // a pool may end after the thread's own objects
+    struct lasting {
+        std::vector<completed> list;
+        ~lasting() { gone = true; }
+    };
+    thread_local lasting kept;
+    return gone ? nullptr : &kept.list;
+}
+
+worker_news::worker_news() noexcept {
+    if (auto* const kept = spare()) done.swap(*kept);
+}
+
+worker_news::~worker_news() {
+    done.clear();
+    auto* const kept = spare();
+    if (kept != nullptr && done.capacity() > kept->capacity()) done.swap(*kept);
+}
 
 worker_seat::worker_seat(boost::intrusive_ptr<process_backend> pool, worker_index index,
                          std::unique_ptr<worker_process> process, const job* initializer)
@@ -127,12 +150,40 @@ void worker_seat::arm_reactor() {
     if (process_->channel().arm()) os::ring(process_->doorbell());
 }
 
-bool worker_seat::send(const chunk& c, bool want_rss, bool sender_listens,
-                       const std::shared_ptr<loop_bell>& loop) {
+bool worker_seat::send(std::span<chunk>& chunks, bool want_rss, const listener& by) {
+    // Behind the lock: the one that is woken may take the CPU from us at once.
+    struct waking {
+        endpoint& channel;
+        bool due = false;
+        ~waking() {
+            if (due) channel.wake();
+        }
+    } wake{process_->channel()};
     const std::scoped_lock lock{mutex_};
-    if (left_) return true;
-    if (!unwanted_.empty() && std::erase(unwanted_, c.id) != 0) return false;
+    if (left_) {
+        chunks = {};
+        return true;
+    }
+    struct flushing {
+        waking& wake;
+        std::atomic<bool>& was_asleep;
+        ~flushing() {
+            wake.due = wake.channel.must_wake();
+            was_asleep.store(wake.due, std::memory_order_relaxed);
+        }
+    } const at_the_end{wake, was_asleep_};
     teach();
+    for (std::size_t bytes = 0; !chunks.empty() && bytes < most_at_a_time;) {
+        chunk& next = chunks.front();
+        if (!unwanted_.empty() && std::erase(unwanted_, next.id) != 0) return false;
+        bytes += put(next, want_rss, by);
+        chunks = chunks.subspan(1);
+    }
+    return true;
+}
+
+/// Writes the message of a chunk, and remembers the chunk.
+std::size_t worker_seat::put(chunk& c, bool want_rss, const listener& by) {
     const work& w = *c.of;
     const call_preamble preamble{w.remote(), c.attempt, w.settings().label_text()};
     std::uint32_t flags = preamble.flags();
@@ -142,18 +193,20 @@ bool worker_seat::send(const chunk& c, bool want_rss, bool sender_listens,
     preamble.size(s);
     w.size(c, s);
     auto& channel = process_->channel();
-    if (sender_listens && flights_.empty()) {
+    const bool heard = &w == by.to;
+    if (heard && by.caller && flights_.empty()) {
         leave_loop();
         channel.disarm();
         unheard_ = true;
-    } else if (loop && leave_to(loop)) {
+    } else if (heard && by.loop && leave_to(by.loop)) {
         if (flights_.empty()) {
             channel.leave_to_loop();
             unheard_ = false;
         }
-    } else if ((unheard_ || loop_) && !sender_listens) {
+    } else if ((unheard_ || loop_) && !(heard && by.caller)) {
         arm_reactor();
     }
+    flights_.reserve_one();
     writer& out = channel.begin(message_kind::call, c.id, flags, s.size());
     try {
         preamble.encode(out);
@@ -165,29 +218,18 @@ bool worker_seat::send(const chunk& c, bool want_rss, bool sender_listens,
         channel.abandon();
         throw;
     }
-    flights_.push_back({c, message_token{}});
-    try {
-        flights_.back().token = channel.commit();
-    } catch (...) {
-        flights_.pop_back();
-        throw;
-    }
+    const message_token token = channel.commit();
+    flights_.push_back(std::move(c), token);
     if (s.size() > endpoint::inline_limit) last_large_ = steady::now();
-    return true;
-}
-
-void worker_seat::flush() noexcept {
-    const std::scoped_lock lock{mutex_};
-    if (!left_) was_asleep_.store(process_->channel().flush(), std::memory_order_relaxed);
+    return s.size();
 }
 
 worker_seat::revocation worker_seat::revoke(std::uint64_t chunk_id, bool for_good) {
-    flight dropped; // released outside the lock
+    chunk dropped; // released outside the lock
     const std::scoped_lock lock{mutex_};
     if (left_) return revocation::unknown;
-    const auto at =
-        std::ranges::find(flights_, chunk_id, [](const flight& f) { return f.what.id; });
-    if (at == flights_.end()) {
+    auto* const at = flights_.find(chunk_id);
+    if (at == nullptr) {
         // Either its reply has just been heard, or another thread is about to send it. Nobody
         // clears what is noted for the former, so only the newest are kept.
         if (for_good) unwanted_.push_back(chunk_id);
@@ -195,8 +237,7 @@ worker_seat::revocation worker_seat::revoke(std::uint64_t chunk_id, bool for_goo
         return revocation::unknown;
     }
     if (!process_->channel().revoke(at->token)) return revocation::started;
-    dropped = std::move(*at);
-    flights_.erase(at);
+    dropped = flights_.take(at);
     return revocation::revoked;
 }
 
@@ -281,9 +322,8 @@ void worker_seat::hear(incoming& message, worker_news& news) {
             news.handshake_now = now;
         return;
     }
-    const auto at =
-        std::ranges::find(flights_, message.id, [](const flight& f) { return f.what.id; });
-    if (at == flights_.end()) return; // of a task that has been forgotten
+    auto* const at = flights_.find(message.id);
+    if (at == nullptr) return; // of a task that has been forgotten
     switch (message.kind) {
     case message_kind::reply:
     case message_kind::failed: {
@@ -291,7 +331,7 @@ void worker_seat::hear(incoming& message, worker_news& news) {
         reader payload = message.payload();
         chunk_outcome outcome;
         if (message.kind == message_kind::reply) {
-            outcome = c.of->accept(c, payload, where(*c.of, c.first));
+            outcome = c.of->accept(c, payload, *this);
         } else {
             auto info = where(*c.of, c.first);
             try {
@@ -301,10 +341,9 @@ void worker_seat::hear(incoming& message, worker_news& news) {
             }
         }
         news.done.push_back(
-            {std::move(at->what), std::move(outcome),
+            {flights_.take(at), std::move(outcome),
              std::chrono::nanoseconds{static_cast<std::int64_t>(message.duration_ns)},
              message.resident_bytes});
-        flights_.erase(at);
         if (!trim_due_ && process_->channel().holds_much()) {
             trim_due_ = true;
             boost::asio::post(reactor(), [weak = weak_from_this()] {
@@ -381,12 +420,12 @@ void worker_seat::after_last_words(std::function<void()> then) {
 }
 
 bool worker_seat::leave() {
-    std::deque<flight> dropped; // released outside the lock
+    flights dropped; // released outside the lock
     const std::scoped_lock lock{mutex_};
     if (left_) return false;
     left_ = true;
     leave_loop();
-    dropped.swap(flights_);
+    std::swap(dropped, flights_);
     return true;
 }
 

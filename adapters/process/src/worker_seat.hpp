@@ -8,6 +8,7 @@
 
 #include <coproc/detail/dispatcher.hpp>
 #include <coproc/detail/patient_mutex.hpp>
+#include <src/flights.hpp>
 #include <src/handshake.hpp>
 #include <src/loop_bell.hpp>
 #include <src/worker_process.hpp>
@@ -21,6 +22,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -41,10 +43,19 @@ struct worker_news {
     bool corrupt = false;
     bool counted = false; ///< in worker_seat::undigested
 
+    worker_news() noexcept;
+    worker_news(worker_news&&) noexcept = default;
+    worker_news& operator=(worker_news&&) = delete;
+    ~worker_news();
+
     [[nodiscard]] bool empty() const noexcept { return done.empty() && !handshake_now && !corrupt; }
+
+private:
+    /// A thread keeps a list, so that it need not grow again each time; null at the thread's end.
+    static std::vector<completed>* spare() noexcept;
 };
 
-class worker_seat : public std::enable_shared_from_this<worker_seat> {
+class worker_seat final : public std::enable_shared_from_this<worker_seat>, private origin {
 public:
     worker_seat(boost::intrusive_ptr<process_backend> pool, worker_index index,
                 std::unique_ptr<worker_process> process, const job* initializer);
@@ -59,15 +70,19 @@ public:
     void watch();
 
     // --- towards the worker ------------------------------------------------------------------------------------
-    /// Puts the chunk on the channel. Throws what encoding threw; then nothing was sent. False: it
-    /// has been revoked for good meanwhile. Nothing happens when dead. `sender_listens`: the
-    /// calling thread will wait for the reply by itself and end that with wait_for_what_is_due, so
-    /// the bell need not ring for it. `loop`: the calling thread runs this loop, and will have it
-    /// look for the reply.
-    bool send(const chunk& c, bool want_rss, bool sender_listens,
-              const std::shared_ptr<loop_bell>& loop = {});
-    /// Wakes the worker if it sleeps.
-    void flush() noexcept;
+    /// Who takes the reply to a work that is being submitted, if not the reactor.
+    struct listener {
+        const work* to = nullptr;
+        /// The calling thread will wait for the reply by itself and end that with
+        /// wait_for_what_is_due, so the bell need not ring for it.
+        bool caller = false;
+        std::shared_ptr<loop_bell> loop{}; ///< which the caller runs, and will have look for it
+    };
+    /// Puts chunks on the channel, takes those off the list, and wakes the worker if it sleeps. At
+    /// the first one that cannot be sent it ends: throws what encoding threw, or returns false
+    /// because it has been revoked for good meanwhile. It may leave some of the list for another
+    /// call. When dead, it takes all and sends nothing.
+    bool send(std::span<chunk>& chunks, bool want_rss, const listener& by);
     enum class revocation {
         revoked, ///< it had not been started and never will be
         started, ///< too late
@@ -110,7 +125,7 @@ public:
     [[nodiscard]] handshake& greeting() noexcept { return handshake_; }
 
     /// Where the given item of the chunk ran, for its error.
-    [[nodiscard]] failure_info where(const work& w, std::uint64_t item) const;
+    [[nodiscard]] failure_info where(const work& w, std::uint64_t item) const override;
 
     /// Deliberately retired: its end is no loss. Guarded by the backend's mutex.
     bool retired = false;
@@ -122,13 +137,9 @@ public:
     std::function<void()> when_digested;
 
 private:
-    struct flight {
-        chunk what;
-        message_token token;
-    };
-
     void hear_all(worker_news& news, afterwards then);
     void hear(incoming& message, worker_news& news);
+    std::size_t put(chunk& c, bool want_rss, const listener& by);
     void arm_reactor();
     [[nodiscard]] bool leave_to(const std::shared_ptr<loop_bell>& loop);
     void leave_loop() noexcept;
@@ -143,7 +154,7 @@ private:
     handshake handshake_;
 
     patient_mutex mutex_;
-    std::deque<flight> flights_;         // in the order they were sent
+    flights flights_;
     std::deque<std::uint64_t> unwanted_; // revoked for good before they were sent
     std::uint64_t learned_ = 0;          // how much of the exception registry the worker knows
     bool left_ = false;

@@ -57,9 +57,7 @@ public:
     invoker remote() const noexcept override { return nullptr; }
     void size(const chunk&, sizer&) const override {}
     void encode(const chunk&, writer&) const override {}
-    chunk_outcome accept(const chunk&, reader&, const failure_info&) noexcept override {
-        return {};
-    }
+    chunk_outcome accept(const chunk&, reader&, const origin&) noexcept override { return {}; }
     void fail(std::uint64_t index, std::exception_ptr error) noexcept override {
         if (failed_at_ && *failed_at_ <= index) return;
         failed_at_ = index;

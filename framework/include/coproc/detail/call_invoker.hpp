@@ -105,21 +105,21 @@ struct chunk_reply {
 };
 
 /// What follows the `ok` results of a chunk: the next item's failure, or nothing if those were all.
-inline std::exception_ptr decode_chunk_error(reader& r, std::uint32_t ok, std::uint32_t count,
-                                             failure_info where) {
+template <class Where>
+std::exception_ptr decode_chunk_error(reader& r, std::uint32_t ok, std::uint32_t count,
+                                      const Where& where) {
     if (r.raw<std::uint8_t>() == 0) {
         if (ok != count) malformed();
         return {};
     }
-    where.index += ok;
-    return decode_exception(r, where);
+    return decode_exception(r, where(ok));
 }
 
 /// `take(i, R&&)` gets the results in order (`take(i)` for void), then the failure is returned, if
-/// there is one. `where` describes the chunk's first item. Throws serialization_error when the
+/// there is one. `where(i)` describes item i of the chunk. Throws serialization_error when the
 /// reply is damaged; the results that were taken before are good.
-template <class R, class Take>
-chunk_reply decode_chunk_reply(reader& r, std::uint32_t count, failure_info where, Take&& take) {
+template <class R, class Where, class Take>
+chunk_reply decode_chunk_reply(reader& r, std::uint32_t count, const Where& where, Take&& take) {
     chunk_reply reply;
     const auto ok = r.raw<std::uint32_t>();
     if (ok > count) malformed();
@@ -134,20 +134,20 @@ chunk_reply decode_chunk_reply(reader& r, std::uint32_t count, failure_info wher
         for (; reply.ok != ok; ++reply.ok)
             take(reply.ok, decode_element<R>(r));
     }
-    reply.error = decode_chunk_error(r, ok, count, std::move(where));
+    reply.error = decode_chunk_error(r, ok, count, where);
     return reply;
 }
 
 /// The same for results of a kind that is its bytes: all at once to where they belong.
-template <class R>
+template <class R, class Where>
     requires(is_bits<R>)
-chunk_reply decode_chunk_reply_into(R* to, reader& r, std::uint32_t count, failure_info where) {
+chunk_reply decode_chunk_reply_into(R* to, reader& r, std::uint32_t count, const Where& where) {
     chunk_reply reply;
     const auto ok = r.raw<std::uint32_t>();
     if (ok > count) malformed();
     if (ok != 0) std::memcpy(to, r.bytes(ok * sizeof(R)), ok * sizeof(R));
     reply.ok = ok;
-    reply.error = decode_chunk_error(r, ok, count, std::move(where));
+    reply.error = decode_chunk_error(r, ok, count, where);
     return reply;
 }
 

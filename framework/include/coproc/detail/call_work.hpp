@@ -85,8 +85,7 @@ public:
             std::apply([&](const Args&... args) { encode_call(w, call_->first, args...); },
                        call_->second);
     }
-    chunk_outcome accept(const chunk& /*c*/, reader& r,
-                         const failure_info& where) noexcept override {
+    chunk_outcome accept(const chunk& c, reader& r, const origin& from) noexcept override {
         if constexpr (Remote) {
             try {
                 // A result of an argument's type takes over its memory.
@@ -96,7 +95,7 @@ public:
                 if constexpr (!std::is_void_v<R>) this->emplace(decode_reply<R>(r));
                 return {1, {}};
             } catch (...) {
-                return {0, local_failure(std::current_exception(), where)};
+                return {0, local_failure(std::current_exception(), from.where(*this, c.first))};
             }
         }
         return {0, {}};

@@ -122,9 +122,9 @@ public:
                          [&](std::uint32_t i) -> const item_type& { return *items[i]; });
         }
     }
-    chunk_outcome accept(const chunk& c, reader& r, const failure_info& where) noexcept override {
+    chunk_outcome accept(const chunk& c, reader& r, const origin& from) noexcept override {
         if constexpr (Remote)
-            return accept_chunk<R>(c, r, where, [&](std::uint32_t i, auto&&... value) {
+            return accept_chunk<R>(c, r, from, [&](std::uint32_t i, auto&&... value) {
                 arrived(c.first + i, value_type(std::forward<decltype(value)>(value)...));
             });
         return {};

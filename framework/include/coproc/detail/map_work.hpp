@@ -58,9 +58,9 @@ R call_item(F& f, Item&& item) {
 /// Takes a worker's reply to a chunk; a reply that cannot be read is the failure of the item it
 /// broke off at.
 template <class R, class Take>
-chunk_outcome accept_chunk(const chunk& c, reader& r, const failure_info& where,
-                           Take&& take) noexcept {
+chunk_outcome accept_chunk(const chunk& c, reader& r, const origin& from, Take&& take) noexcept {
     std::uint32_t ok = 0;
+    const auto where = [&](std::uint32_t i) { return from.where(*c.of, c.first + i); };
     try {
         auto reply =
             decode_chunk_reply<R>(r, c.count, where, [&](std::uint32_t i, auto&&... value) {
@@ -69,9 +69,7 @@ chunk_outcome accept_chunk(const chunk& c, reader& r, const failure_info& where,
             });
         return {reply.ok, std::move(reply.error)};
     } catch (...) {
-        auto at = where;
-        at.index += ok;
-        return {ok, local_failure(std::current_exception(), at)};
+        return {ok, local_failure(std::current_exception(), where(ok))};
     }
 }
 
@@ -142,9 +140,9 @@ public:
             encode_chunk(w, f_, c.count,
                          [&](std::uint32_t i) -> const Item& { return inputs_[c.first + i]; });
     }
-    chunk_outcome accept(const chunk& c, reader& r, const failure_info& where) noexcept override {
+    chunk_outcome accept(const chunk& c, reader& r, const origin& from) noexcept override {
         if constexpr (Remote) {
-            const auto outcome = take_reply(c, r, where);
+            const auto outcome = take_reply(c, r, from);
             inputs_.release(c.first, outcome.ok);
             return outcome;
         }
@@ -228,20 +226,21 @@ private:
         encode_chunk(w, f_, inputs_.from(c.first), c.count);
     }
 
-    chunk_outcome take_reply(const chunk& c, reader& r, const failure_info& where) noexcept {
+    chunk_outcome take_reply(const chunk& c, reader& r, const origin& from) noexcept {
         results_.make_room(c.first + c.count);
         if constexpr (result_array<R>::direct) {
             if constexpr (is_bits<R>) {
+                const auto where = [&](std::uint32_t i) { return from.where(*this, c.first + i); };
                 try {
                     auto reply =
                         decode_chunk_reply_into<R>(results_.room(c.first), r, c.count, where);
                     return {reply.ok, std::move(reply.error)};
                 } catch (...) {
-                    return {0, local_failure(std::current_exception(), where)};
+                    return {0, local_failure(std::current_exception(), where(0))};
                 }
             }
         }
-        return accept_chunk<R>(c, r, where, [&](std::uint32_t i, auto&&... value) {
+        return accept_chunk<R>(c, r, from, [&](std::uint32_t i, auto&&... value) {
             if constexpr (!std::is_void_v<R>)
                 results_.set(c.first + i, std::forward<decltype(value)>(value)...);
         });

@@ -47,6 +47,16 @@ struct chunk_outcome {
     std::exception_ptr error = {};
 };
 
+/// Knows where a chunk ran. Asked for the error of an item only: it takes longer to put together
+/// than a tiny call to run.
+class origin {
+public:
+    [[nodiscard]] virtual failure_info where(const work& w, std::uint64_t item) const = 0;
+
+protected:
+    ~origin() = default;
+};
+
 /// Told by a chunk that runs in place which item it is at.
 class item_observer {
 public:
@@ -98,7 +108,7 @@ public:
     virtual void size(const chunk& c, sizer& s) const = 0;
     virtual void encode(const chunk& c, writer& w) const = 0;
     /// Decodes a worker's reply to the chunk.
-    virtual chunk_outcome accept(const chunk& c, reader& r, const failure_info& where) noexcept = 0;
+    virtual chunk_outcome accept(const chunk& c, reader& r, const origin& from) noexcept = 0;
 
     // Settlement: under the dispatcher's lock, short, no user code but moves and destructors.
     // ---------------------

@@ -1,0 +1,183 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+
+// Calls that are submitted while others wait: they are left in an inbox, and none is forgotten
+// there, overtaken or taken twice.
+
+#include "pool_faults.hpp"
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+using namespace coproc_test;
+
+namespace {
+
+/// Cell 0 counts; the cell of the call gets its place.
+int take_place(const board& b, int cell) {
+    const auto place = ++b[0];
+    b[static_cast<std::size_t>(cell)] = place;
+    return static_cast<int>(place);
+}
+
+/// A worker that is busy until it may go on, and what has been submitted behind it.
+struct crowd {
+    explicit crowd(const std::string& backend) : pool{on(backend, 1)} {
+        blocker = pool.apply_async(hold, files.path("entered"), files.path("leave"));
+        REQUIRE(await_sign(files.path("entered")));
+    }
+    void come(int first, int last) {
+        for (int i = first; i != last; ++i)
+            calls.push_back(pool.apply_async(take_place, places, i));
+    }
+    void go_on() { raise_sign(files.path("leave")); }
+
+    signs files;
+    board places = board::make();
+    coproc::pool pool;
+    coproc::async_result<int> blocker;
+    std::vector<coproc::async_result<int>> calls;
+};
+
+} // namespace
+
+TEST_CASE("calls behind a busy worker run in the order of their submission") {
+    const auto backend = each_backend();
+    CAPTURE(backend);
+    crowd c{backend};
+    c.come(1, 300);
+    CHECK(c.pool.stats().queued == 299);
+    c.come(300, 501); // behind those that have been put in order
+    c.go_on();
+    for (int i = 0; i != 500; ++i)
+        REQUIRE(c.calls[static_cast<std::size_t>(i)].get(patience) == i + 1);
+}
+
+TEST_CASE("a call of higher priority overtakes those that came before it") {
+    const auto backend = each_backend();
+    CAPTURE(backend);
+    crowd c{backend};
+    c.come(1, 100);
+    auto urgent = c.pool.with({.priority = 1}).apply_async(take_place, c.places, 1000);
+    auto idle = c.pool.with({.priority = -1}).apply_async(take_place, c.places, 1001);
+    c.come(100, 200);
+    c.go_on();
+    CHECK(urgent.get(patience) == 1);
+    CHECK(idle.get(patience) == 201);
+    for (int i = 0; i != 199; ++i)
+        REQUIRE(c.calls[static_cast<std::size_t>(i)].get(patience) == i + 2);
+}
+
+TEST_CASE("a call goes before those of lower priority that wait") {
+    const auto backend = each_backend();
+    CAPTURE(backend);
+    crowd c{backend};
+    auto idle = c.pool.with({.priority = -1}).apply_async(take_place, c.places, 1001);
+    c.come(1, 100);
+    c.go_on();
+    CHECK(idle.get(patience) == 100);
+}
+
+TEST_CASE("a call that waits behind others can be cancelled") {
+    const auto backend = each_backend();
+    CAPTURE(backend);
+    crowd c{backend};
+    c.come(1, 100);
+    CHECK(c.calls[98].cancel());
+    CHECK(c.calls[0].cancel());
+    CHECK_FALSE(c.calls[0].cancel());
+    CHECK(is<coproc::cancelled_error>(failure_of(c.calls[98])));
+    c.go_on();
+    CHECK(c.calls[1].get(patience) == 1);
+    CHECK(c.calls[97].get(patience) == 97);
+    CHECK(c.places[1] == 0);
+    CHECK(c.places[99] == 0);
+}
+
+TEST_CASE("a pool that is closed does what waits, one that is terminated fails it") {
+    const auto backend = each_backend();
+    CAPTURE(backend);
+    const bool terminated = GENERATE(false, true);
+    crowd c{backend};
+    c.come(1, 100);
+    if (terminated)
+        c.pool.terminate();
+    else
+        c.pool.close();
+    CHECK_THROWS_AS(c.come(100, 101), coproc::pool_closed_error);
+    c.go_on();
+    for (int i = 0; i != 99; ++i) {
+        auto& call = c.calls[static_cast<std::size_t>(i)];
+        if (terminated)
+            REQUIRE(is<coproc::cancelled_error>(failure_of(call)));
+        else
+            REQUIRE(call.get(patience) == i + 1);
+    }
+    if (terminated) static_cast<void>(failure_of(c.blocker));
+    CHECK(ends(c.pool));
+}
+
+TEST_CASE("calls that are submitted while a pool is closed are done or refused") {
+    const auto backend = each_backend();
+    CAPTURE(backend);
+    for (int round = 0; round != 10; ++round) {
+        coproc::pool pool{on(backend, 2)};
+        std::atomic<int> done{0};
+        std::atomic<int> wrong{0};
+        std::vector<std::thread> submitters;
+        for (int t = 0; t != 3; ++t)
+            submitters.emplace_back([&] {
+                std::vector<coproc::async_result<int>> calls;
+                try {
+                    for (int i = 0;; ++i)
+                        calls.push_back(pool.apply_async(twice, i));
+                } catch (const coproc::pool_closed_error&) { // NOLINT(bugprone-empty-catch)
+                }
+                for (std::size_t i = 0; i != calls.size(); ++i) {
+                    try {
+                        if (calls[i].get(patience) != 2 * static_cast<int>(i)) ++wrong;
+                        ++done;
+                    } catch (const std::exception&) {
+                        ++wrong;
+                    }
+                }
+            });
+        std::this_thread::sleep_for(std::chrono::milliseconds{1 + round});
+        pool.close();
+        for (auto& t : submitters)
+            t.join();
+        CHECK(wrong == 0);
+        CHECK(ends(pool));
+        CHECK(pool.stats().completed == static_cast<std::uint64_t>(done.load()));
+    }
+}
+
+TEST_CASE("no call is left behind when the crowd comes and goes") {
+    const auto backend = each_backend();
+    CAPTURE(backend);
+    coproc::pool pool{on(backend, 2)};
+    std::atomic<int> wrong{0};
+    std::vector<std::thread> all;
+    for (int t = 0; t != 3; ++t)
+        all.emplace_back([&, t] {
+            const int rounds = sanitized ? 50 : 400;
+            for (int round = 0; round != rounds; ++round) {
+                std::vector<coproc::async_result<int>> calls;
+                const int n = 1 + (round * 7 + t * 13) % 150;
+                for (int i = 0; i != n; ++i)
+                    calls.push_back(pool.apply_async(twice, i));
+                try {
+                    for (int i = n; i-- != 0;)
+                        if (calls[static_cast<std::size_t>(i)].get(patience) != 2 * i) ++wrong;
+                } catch (const std::exception&) {
+                    ++wrong;
+                    return;
+                }
+            }
+        });
+    for (auto& t : all)
+        t.join();
+    CHECK(wrong == 0);
+    CHECK(pool.stats().queued == 0);
+}
