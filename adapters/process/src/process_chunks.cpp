@@ -128,9 +128,10 @@ void process_backend::digest(const seat_ptr& seat, worker_news news) {
 }
 
 void process_backend::hear_out(const seat_ptr& seat, worker_seat::afterwards then) {
-    for (;;) {
+    bool more = true;
+    while (more) {
         auto news = seat->listen(then);
-        if (news.empty()) return;
+        more = news.more;
         digest(seat, std::move(news));
     }
 }

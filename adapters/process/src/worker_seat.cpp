@@ -288,7 +288,8 @@ void worker_seat::hear_all(worker_news& news, afterwards then) {
             }
             hear(*message, news);
             channel.pop();
-            if (news.done.size() >= news_limit || news.handshake_now) return;
+            news.more = news.done.size() >= news_limit || news.handshake_now;
+            if (news.more) return;
         }
         if (then == afterwards::nothing) return;
         unheard_ = then != afterwards::wait_for_bell && flights_.empty();

@@ -41,6 +41,7 @@ struct worker_news {
     std::vector<completed> done;
     std::optional<handshake::state> handshake_now; ///< set when it changed to ready or failed
     bool corrupt = false;
+    bool more = false;    ///< may be on the channel: it was not listened to until the end
     bool counted = false; ///< in worker_seat::undigested
 
     worker_news() noexcept;
