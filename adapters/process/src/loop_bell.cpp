@@ -12,6 +12,7 @@
 #include <src/worker_seat.hpp>
 
 #include <boost/asio/post.hpp>
+#include <boost/container/small_vector.hpp>
 
 #include <algorithm>
 #include <mutex>
@@ -24,6 +25,13 @@ namespace {
 
 // A reply that is near is waited for by looking, for not much longer than it takes to be told.
 constexpr std::uint64_t look_ns = 4'000;
+
+/// Seats are heard without the lock.
+auto copy_of(const std::vector<std::shared_ptr<worker_seat>>& seats, patient_mutex& mutex) {
+    const std::scoped_lock lock{mutex};
+    return boost::container::small_vector<std::shared_ptr<worker_seat>, 4>{seats.begin(),
+                                                                           seats.end()};
+}
 
 } // namespace
 
@@ -74,34 +82,37 @@ void loop_bell::look() {
     look_due_.store(false);
     // In the child of a fork, which has what its parent had posted: these replies are not its own
     // to take, and threads that are not there may hold the locks.
-    if (generation_ == count_forks()) hear();
+    if (generation_ != count_forks()) return;
+    const auto near = [](const auto& s) { return s->reply_is_near(); };
+    const auto has_news = [](const auto& s) { return s->has_news(); };
+    if (const auto seats = copy_of(seats_, mutex_); std::ranges::any_of(seats, near))
+        os::spin_for(look_ns, [&] { return std::ranges::any_of(seats, has_news); });
+    hear();
 }
 
-/// On a thread that runs the context, in a handler.
+/// Each of these on a thread that runs the context, in a handler.
 void loop_bell::hear() {
-    std::vector<std::shared_ptr<worker_seat>> seats;
-    {
-        const std::scoped_lock lock{mutex_};
-        seats = seats_;
-    }
-    const auto near = [](const auto& s) { return s->reply_is_near(); };
-    if (std::ranges::any_of(seats, near))
-        os::spin_for(look_ns, [&] {
-            return std::ranges::any_of(seats, [](const auto& s) { return s->has_news(); });
-        });
-    for (const auto& s : seats) {
+    quiet();
+    if (take(true)) wait();
+}
+
+/// True: something is still in flight that is left to this loop.
+bool loop_bell::take(bool arm) {
+    for (const auto& s : copy_of(seats_, mutex_)) {
         try {
-            s->hear_for_loop();
+            s->hear_for_loop(arm);
         } catch (const std::exception& e) { // not the program's: it did not ask for this
             log(log_kind::other, e.what());
         }
     }
-    bool more = false;
-    {
-        const std::scoped_lock lock{mutex_};
-        more = !seats_.empty();
-    }
-    if (more) wait();
+    const std::scoped_lock lock{mutex_};
+    return !seats_.empty();
+}
+
+/// Before all seats are heard, and never between that and the wait: with the bell would go what it
+/// says.
+void loop_bell::quiet() noexcept {
+    if (rung_.load() && rung_.exchange(false)) os::quiet(bell_.get());
 }
 
 /// The wait itself shall not keep the context running: each handler that waits for a result does
@@ -119,9 +130,11 @@ void loop_bell::wait() {
 
 void loop_bell::on_bell() {
     if (generation_ != count_forks()) return; // the parent's: what it says is not ours to take
-    os::quiet(bell_.get());
+    // The bell is read when it is waited for once more, which is mostly after the next call: the
+    // handler that waits for this reply need not wait for that, too.
+    rung_.store(true);
     waiting_.store(false);
-    hear();
+    if (take(false)) hear();
 }
 
 void loop_bell::torn_down() noexcept {

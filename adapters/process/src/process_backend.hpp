@@ -53,7 +53,7 @@ public:
 
     // --- called by seats -----------------------------------------------------------------------------------------
     void on_bell(const seat_ptr& seat);
-    void on_loop(const seat_ptr& seat);
+    void on_loop(const seat_ptr& seat, worker_seat::afterwards then);
     [[nodiscard]] bool calls_are_tiny() const noexcept;
     void on_end(const seat_ptr& seat);
     void on_no_hello(const seat_ptr& seat);

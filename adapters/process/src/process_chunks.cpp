@@ -140,8 +140,8 @@ void process_backend::on_bell(const seat_ptr& seat) {
     hear_out(seat, worker_seat::afterwards::wait_for_bell);
 }
 
-void process_backend::on_loop(const seat_ptr& seat) {
-    hear_out(seat, worker_seat::afterwards::wait_for_loop);
+void process_backend::on_loop(const seat_ptr& seat, worker_seat::afterwards then) {
+    hear_out(seat, then);
 }
 
 void process_backend::help(work& w) noexcept {

@@ -277,10 +277,11 @@ worker_news worker_seat::listen(afterwards then) {
 
 void worker_seat::hear_all(worker_news& news, afterwards then) {
     auto& channel = process_->channel();
+    const bool for_loop =
+        then == afterwards::wait_for_loop || then == afterwards::wait_for_next_look;
     for (;;) {
         while (incoming* message = channel.peek()) {
-            if (then == afterwards::wait_for_loop &&
-                message->bytes.size() > endpoint::inline_limit) {
+            if (for_loop && message->bytes.size() > endpoint::inline_limit) {
                 leave_loop();
                 channel.disarm();
                 os::ring(process_->doorbell()); // a loop has other things to do than to decode that
@@ -298,8 +299,8 @@ void worker_seat::hear_all(worker_news& news, afterwards then) {
             channel.disarm();
             return;
         }
-        if (loop_ && then == afterwards::wait_for_loop) {
-            if (!channel.arm_loop(loop_slot_)) return;
+        if (loop_ && for_loop) {
+            if (then == afterwards::wait_for_next_look || !channel.arm_loop(loop_slot_)) return;
             continue;
         }
         // The reactor may have come too late, when the loop had been there and gone on. What it
@@ -386,7 +387,10 @@ void worker_seat::trim() {
     trim_due_ = false;
 }
 
-void worker_seat::hear_for_loop() { pool_->on_loop(shared_from_this()); }
+void worker_seat::hear_for_loop(bool arm) {
+    pool_->on_loop(shared_from_this(),
+                   arm ? afterwards::wait_for_loop : afterwards::wait_for_next_look);
+}
 
 bool worker_seat::reply_is_near() const noexcept {
     return !was_asleep_.load(std::memory_order_relaxed) && pool_->calls_are_tiny();

@@ -100,14 +100,16 @@ public:
         wait_for_what_is_due, ///< the same, unless nothing is in flight: then the next send sees to
                               ///< it
         wait_for_loop,        ///< the same for a loop: its bell, if all replies are left to it
+        wait_for_next_look,   ///< the same, but no bell yet: the loop is about to look once more
     };
     /// Takes what is on the channel.
     worker_news listen(afterwards then);
     /// The bell stays silent while a thread looks by itself.
     void disarm();
     [[nodiscard]] bool has_news();
-    /// A loop takes what was left to it.
-    void hear_for_loop();
+    /// A loop takes what was left to it, and has its bell armed for the rest unless it will look
+    /// once more at once.
+    void hear_for_loop(bool arm);
     /// The worker was awake when it was last sent something, and calls are very short.
     [[nodiscard]] bool reply_is_near() const noexcept;
     [[nodiscard]] std::optional<running_call> running() const noexcept {
