@@ -5,6 +5,8 @@
 
 #include <coproc/detail/forks.hpp>
 
+#include <utility>
+
 namespace coproc::detail {
 
 namespace {
@@ -28,7 +30,33 @@ boost::asio::execution_context::id loop_service::id;
 
 thread_local std::shared_ptr<event_loop> last_asked_for;
 
+thread_local loop_visit* visiting = nullptr;
+
 } // namespace
+
+loop_visit::loop_visit(const boost::asio::io_context& context) noexcept
+    : context_{context}, outer_{std::exchange(visiting, this)} {}
+
+loop_visit::~loop_visit() {
+    end();
+    if (first_ != nullptr) first_->posted();
+}
+
+void loop_visit::end() noexcept {
+    if (!std::exchange(over_, true)) visiting = outer_;
+}
+
+void loop_visit::call() {
+    end();
+    if (first_ != nullptr) std::exchange(first_, nullptr)->called();
+}
+
+void loop_visit::hand_over(loop_resident& r, const boost::asio::io_context* context) noexcept {
+    if (visiting != nullptr && &visiting->context_ == context && visiting->first_ == nullptr)
+        visiting->first_ = &r;
+    else
+        r.posted();
+}
 
 event_loop::event_loop(boost::asio::execution_context& context)
     : generation_{count_forks()}, context_{&context} {}
@@ -63,6 +91,15 @@ void event_loop::move_in(loop_resident& r) noexcept {
     r.next_ = residents_;
     if (residents_ != nullptr) residents_->previous_ = &r;
     residents_ = &r;
+}
+
+// Posted under the lock, while the context is surely there.
+bool event_loop::move_out(loop_resident& r) noexcept {
+    const std::scoped_lock lock{mutex_};
+    if (!r.resident_) return false;
+    unlink(r);
+    loop_visit::hand_over(r, io_.load(std::memory_order_relaxed));
+    return true;
 }
 
 void event_loop::unlink(loop_resident& r) noexcept {

@@ -87,7 +87,9 @@ void loop_bell::look() {
     const auto has_news = [](const auto& s) { return s->has_news(); };
     if (const auto seats = copy_of(seats_, mutex_); std::ranges::any_of(seats, near))
         os::spin_for(look_ns, [&] { return std::ranges::any_of(seats, has_news); });
+    loop_visit visit{context_};
     hear();
+    visit.call();
 }
 
 /// Each of these on a thread that runs the context, in a handler.
@@ -134,7 +136,9 @@ void loop_bell::on_bell() {
     // handler that waits for this reply need not wait for that, too.
     rung_.store(true);
     waiting_.store(false);
+    loop_visit visit{context_};
     if (take(false)) hear();
+    visit.call();
 }
 
 void loop_bell::torn_down() noexcept {

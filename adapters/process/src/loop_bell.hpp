@@ -57,7 +57,7 @@ private:
     const os::unique_fd bell_;
     std::optional<boost::asio::posix::stream_descriptor> watch_; // on a duplicate
     std::atomic<bool> waiting_{false};                           // whoever sets it may use watch_
-    std::atomic<bool> rung_{false}; // and not read since
+    std::atomic<bool> rung_{false};                              // and not read since
     std::atomic<bool> look_due_{false};
     patient_mutex mutex_; // the innermost
     std::vector<std::shared_ptr<worker_seat>> seats_;

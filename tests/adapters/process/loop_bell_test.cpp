@@ -118,6 +118,59 @@ TEST_CASE("loop: takes the replies to its calls without the reactor, asleep or p
     CHECK(slowly == 190);
 }
 
+TEST_CASE("loop: handlers of results that come together run in order, each by itself") {
+    coproc::pool pool{{.workers = 1}};
+    asio::io_context io;
+    std::atomic<int> right = 0;
+    start(io, call_often(pool, 2, right));
+    io.run();
+    REQUIRE(eventually([&] { return pool.stats().idle == 1; }));
+    io.restart();
+    std::vector<int> order;
+    const reactor_stopped nobody_else;
+    asio::post(io, [&] {
+        for (int i = 0; i < 6; ++i)
+            pool.apply_async(increment, i)
+                .async_get(asio::bind_executor(io, [&](const std::exception_ptr&, int x) {
+                    order.push_back(x);
+                    if (x == 1 || x == 3) throw std::runtime_error{"of a handler"};
+                    if (x == 4) io.stop();
+                }));
+        std::this_thread::sleep_for(20ms);
+    });
+    CHECK_THROWS_AS(io.run(), std::runtime_error);
+    CHECK(order == std::vector{1});
+    CHECK_THROWS_AS(io.run(), std::runtime_error);
+    CHECK(order == std::vector{1, 2, 3});
+    io.run();
+    CHECK(order == std::vector{1, 2, 3, 4});
+    io.restart();
+    io.run();
+    CHECK(order == std::vector{1, 2, 3, 4, 5, 6});
+}
+
+TEST_CASE("loop: a handler that waits for a result may run its loop itself") {
+    coproc::pool pool{{.workers = 2}};
+    asio::io_context io;
+    std::atomic<int> right = 0;
+    bool outer = false;
+    start(io, [&]() -> asio::awaitable<void> {
+        co_await call_often(pool, 3, right);
+        bool inner = false;
+        start(io, [&]() -> asio::awaitable<void> {
+            co_await call_often(pool, 100, right);
+            inner = true;
+        });
+        while (!inner)
+            io.poll();
+        co_await call_often(pool, 3, right);
+        outer = true;
+    });
+    io.run();
+    CHECK(outer);
+    CHECK(right == 106);
+}
+
 TEST_CASE("loop: one that is blocked holds up neither futures nor other threads nor the queue") {
     coproc::pool pool{{.workers = 1}};
     asio::io_context io;

@@ -12,6 +12,7 @@
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 
@@ -57,7 +58,7 @@ void deliver(result_state<R>& state, Handler&& handler) {
 /// those that wait for its own operations.
 template <class R, class Handler>
 class handler_continuation final : public continuation, private loop_resident {
-    using executor = boost::asio::associated_executor_t<Handler>;
+    using executor_type = boost::asio::associated_executor_t<Handler>;
 
 public:
     handler_continuation(state_ptr<R> state, Handler handler)
@@ -70,36 +71,46 @@ public:
 
     void resume() noexcept override {
         if (const auto loop = loop_) { // this may be gone before move_out() returns
-            if (!loop->move_out(*this, [this] { post(); })) ended();
+            if (!loop->move_out(*this)) ended();
         } else {
-            post();
+            posted();
         }
     }
     ~handler_continuation() override = default;
 
 private:
     struct waiting {
-        waiting(const executor& e, Handler&& h) : work{e}, handler{std::move(h)} {}
-        boost::asio::executor_work_guard<executor> work;
+        waiting(const executor_type& e, Handler&& h) : work{e}, handler{std::move(h)} {}
+        boost::asio::executor_work_guard<executor_type> work;
         Handler handler;
     };
 
-    void post() noexcept {
+    /// Owned by what is posted: a context that is destroyed throws that away without running it.
+    struct resumption {
+        std::unique_ptr<handler_continuation> self;
+
+        void operator()() {
+            auto handler = std::move(self->waiting_->handler);
+            const auto state = std::move(self->state_);
+            auto work = std::move(self->waiting_->work);
+            self.reset(); // memory is back before the handler runs, as Asio has it
+            // The slot must not keep the state alive, nor cancel a later operation's.
+            if (auto slot = boost::asio::get_associated_cancellation_slot(handler);
+                slot.is_connected())
+                slot.clear();
+            deliver(*state, std::move(handler));
+        }
+    };
+
+    void posted() noexcept override {
         [[maybe_unused]] const auto held = holding_context(waiting_->work.get_executor());
-        // Owned by what is posted: a context that is destroyed throws that away without running it.
-        boost::asio::post(
-            waiting_->work.get_executor(),
-            [self = std::unique_ptr<handler_continuation>{this}]() mutable {
-                auto handler = std::move(self->waiting_->handler);
-                const auto state = std::move(self->state_);
-                auto work = std::move(self->waiting_->work);
-                self.reset(); // memory is back before the handler runs, as Asio has it
-                // The slot must not keep the state alive, nor cancel a later operation's.
-                if (auto slot = boost::asio::get_associated_cancellation_slot(handler);
-                    slot.is_connected())
-                    slot.clear();
-                deliver(*state, std::move(handler));
-            });
+        boost::asio::post(waiting_->work.get_executor(),
+                          resumption{std::unique_ptr<handler_continuation>{this}});
+    }
+    // A strand that is busy elsewhere has it wait its turn.
+    void called() override {
+        boost::asio::dispatch(waiting_->work.get_executor(),
+                              resumption{std::unique_ptr<handler_continuation>{this}});
     }
 
     void evicted() noexcept override {

@@ -36,13 +36,46 @@ protected:
 
 private:
     friend class event_loop;
+    friend class loop_visit;
     /// The context is being destroyed: lets go of what belongs to it. Without locks, once; at the
     /// same time another thread may find that it has moved out.
     virtual void evicted() noexcept = 0;
+    /// Having moved out, it does what it has waited for: at once, the calling thread running the
+    /// context, or through its queue.
+    virtual void called() = 0;
+    virtual void posted() noexcept = 0;
 
     loop_resident* previous_ = nullptr;
     loop_resident* next_ = nullptr;
     bool resident_ = false;
+};
+
+/// While a handler of an io_context takes results that are awaited there: the first of the handlers
+/// that wait need not go through the context's queue, which would have it look at all its
+/// descriptors before. Only one, as the last that the visiting handler does, so that nothing else
+/// waits longer, a handler that stops the context stops it before the next one, and what it throws
+/// is thrown by run().
+class loop_visit {
+public:
+    explicit loop_visit(const boost::asio::io_context& context) noexcept;
+    loop_visit(const loop_visit&) = delete;
+    loop_visit& operator=(const loop_visit&) = delete;
+    /// Posts what has not been called.
+    ~loop_visit();
+
+    /// Calls the handler. From here on others are posted.
+    void call();
+
+private:
+    friend class event_loop;
+    /// Has r called by the visit that the calling thread makes to this context, or posts it.
+    static void hand_over(loop_resident& r, const boost::asio::io_context* context) noexcept;
+    void end() noexcept;
+
+    const boost::asio::io_context& context_;
+    loop_visit* const outer_;
+    bool over_ = false;
+    loop_resident* first_ = nullptr;
 };
 
 /// What a backend adds to a context; it may have objects in it.
@@ -80,16 +113,8 @@ public:
     }
 
     void move_in(loop_resident& r) noexcept;
-    /// Calls `last` while the context is surely there. False: r has been evicted, or is about to
-    /// be.
-    template <class F>
-    [[nodiscard]] bool move_out(loop_resident& r, F&& last) {
-        const std::scoped_lock lock{mutex_};
-        if (!r.resident_) return false;
-        unlink(r);
-        std::forward<F>(last)();
-        return true;
-    }
+    /// Has it called or posted. False: r has been evicted, or is about to be.
+    [[nodiscard]] bool move_out(loop_resident& r) noexcept;
 
     /// The backend's, made by `make()` at first use, on a thread that runs the context. Null when
     /// the context is being destroyed.
