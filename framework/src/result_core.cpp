@@ -11,6 +11,8 @@
 
 namespace coproc::detail {
 
+alignas(continuation) char result_core::closed_mark_ = 0;
+
 /// One per result, made when a thread really sleeps on it and kept: a get that times out again and
 /// again must not grow the list.
 struct result_core::sleeper final : continuation {

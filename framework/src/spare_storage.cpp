@@ -11,7 +11,8 @@ struct spare_storage::slot {
     unsigned permissions = 0;
 
     ~slot() {
-        if (kept.value != nullptr) kept.destroy(kept.value);
+        const auto last = std::exchange(kept, {});
+        if (last.value != nullptr) last.destroy(last.value);
     }
     static slot& of_this_thread() noexcept {
         thread_local slot mine;

@@ -5,6 +5,8 @@
 
 namespace coproc::detail {
 
+alignas(work) char work_inbox::shut_mark_ = 0;
+
 work_inbox::~work_inbox() {
     shut();
     while (fetched_ != 0)

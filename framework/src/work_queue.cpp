@@ -13,6 +13,11 @@ work* work_queue::front() const noexcept {
     return nullptr;
 }
 
+int work_queue::lowest_priority() const noexcept {
+    return std::ranges::find_if(levels_, [](const level& l) { return l.first != nullptr; })
+        ->priority;
+}
+
 work_queue::level& work_queue::level_of(int priority) {
     const auto at = std::ranges::lower_bound(levels_, priority, {}, &level::priority);
     if (at != levels_.end() && at->priority == priority) return *at;

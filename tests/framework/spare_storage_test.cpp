@@ -7,10 +7,13 @@
 
 #include <coproc/codec.hpp>
 
+#include <chrono>
+#include <concepts>
 #include <cstdint>
 #include <numeric>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -41,6 +44,7 @@ TEST_CASE("spare storage: what was kept serves the next value of its type that f
     CHECK(spare_storage::take<bytes>(many + 1).capacity() == 0);     // too much
     CHECK(spare_storage::take<bytes>(many / 2 - 1).capacity() == 0); // it would waste memory
     const auto second = spare_storage::take<bytes>(many - 1);
+    CHECK(second.empty());
     CHECK(second.data() == where);
     CHECK(spare_storage::take<bytes>(many).capacity() == 0); // it is gone
 }
@@ -101,4 +105,16 @@ TEST_CASE("spare storage: a decoded value has nothing of what was there before")
         spare_storage::keep(old);
         CHECK(round_trip(sent) == sent);
     }
+}
+
+TEST_CASE("spare storage: nor has one that lies askew, and whose elements have no default") {
+    using last_days = std::vector<std::chrono::month_day_last>;
+    static_assert(!std::default_initializable<std::chrono::month_day_last>);
+    const spare_storage::permission allowed;
+    const last_days sent(many, std::chrono::month_day_last{std::chrono::May});
+    last_days old(many, std::chrono::month_day_last{std::chrono::July});
+    spare_storage::keep(old);
+    const auto askew = round_trip(std::pair{'x', sent});
+    CHECK(askew.second.size() == sent.size());
+    CHECK(askew.second == sent);
 }

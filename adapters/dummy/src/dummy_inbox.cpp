@@ -168,12 +168,17 @@ std::uint64_t dummy_backend::place_of(worker_index index) const noexcept {
 void dummy_backend::look_after_short_calls(steady::time_point now) {
     if (look_after_at_ > now) return;
     look_after_at_ = steady::time_point::max();
+    const auto is_late = [this](worker_index i) {
+        return slots_[i].listens == ear::running && place_of(i) == slots_[i].seen_at;
+    };
+    bool any = false;
     for (worker_index i = 0; i < slots_.size(); ++i) {
-        if (slots_[i].listens != ear::running || place_of(i) != slots_[i].seen_at) continue;
-        recall_run(i);
+        if (!is_late(i)) continue;
+        any = true;
         set_ear(i, ear::none);
         measure(short_call_patience);
     }
+    if (any) recall_runs();
 }
 
 /// Somebody is about to sleep until a call is done that no thread has taken yet, or that is in a

@@ -180,21 +180,22 @@ void worker_thread::run_calls() noexcept {
     const auto began = last_end_;
     std::uint32_t calls = 0;
     chunk_outcome outcome;
-    {
-        const running_task::scope running{*this};
-        for (work_ptr next{run.begin(), false}; next && !given_up();) {
-            chunk_.of = std::move(next);
-            chunk_.attempt = chunk_.count = 1;
-            label = chunk_.of->settings().label_text();
+    for (work_ptr next{run.begin(), false}; next && !given_up();) {
+        chunk_.of = std::move(next);
+        chunk_.attempt = chunk_.count = 1;
+        label = chunk_.of->settings().label_text();
+        {
+            const running_task::scope running{*this};
             outcome = chunk_.of->run(chunk_, *this);
-            ++calls;
-            if (outcome.error) break;
-            const auto step = run.end();
-            if (!step.ended) break;
-            next.reset(step.next, false);
-            chunk_.of->finish();
-            chunk_.of.reset();
         }
+        ++calls;
+        if (outcome.error) break;
+        const auto step = run.end();
+        if (!step.ended) break;
+        next.reset(step.next, false);
+        label = {};
+        chunk_.of->finish();
+        chunk_.of.reset();
     }
     last_end_ = steady::now();
     const auto each = calls != 0 ? (last_end_ - began) / calls : steady::duration{0};

@@ -30,7 +30,7 @@ private:
     void look_at_modules(invoker function, std::uint64_t now) noexcept;
 
     endpoint& channel_;
-    std::uint64_t last_large_ns_ = 0; // when a reply was sent that took memory of its own
+    std::uint64_t last_large_ns_ = 0;     // when a reply was sent that took memory of its own
     std::uint64_t looked_at_modules_ = 0; // when
 };
 

@@ -251,6 +251,7 @@ void worker_seat::retire() {
     }
     boost::asio::post(reactor(), [self = shared_from_this()] {
         if (self->over_) return;
+        self->retiring_ = true;
         // A static destructor of the program may hang; the pool's end must not.
         self->patience_.expires_after(std::chrono::seconds{5});
         self->patience_.async_wait([self](boost::system::error_code ec) {
@@ -319,7 +320,10 @@ void worker_seat::hear(incoming& message, worker_news& news) {
             ready_.store(true, std::memory_order_release);
         }
         if (now == handshake::state::initializing)
-            boost::asio::post(reactor(), [self = shared_from_this()] { self->patience_.cancel(); });
+            boost::asio::post(reactor(), [self = shared_from_this()] {
+                // What other threads have posted since may have come first.
+                if (!self->retiring_) self->patience_.cancel();
+            });
         if (now == handshake::state::ready || now == handshake::state::failed)
             news.handshake_now = now;
         return;

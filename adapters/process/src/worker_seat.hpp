@@ -172,7 +172,8 @@ private:
     bool trim_due_ = false;           // the timer runs that gives such memory back
 
     // The reactor's.
-    bool over_ = false; // the worker has ended: what would wait for it must not keep the seat
+    bool retiring_ = false; // patience_ is for its end
+    bool over_ = false;     // the worker has ended: what would wait for it must not keep the seat
     boost::asio::posix::stream_descriptor bell_;
     boost::asio::posix::stream_descriptor end_;
     boost::asio::steady_timer patience_;

@@ -13,6 +13,7 @@
 #include <latch>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -265,6 +266,32 @@ TEST_CASE("a call in a row can be cancelled while it runs, and those behind it a
         CHECK(stats.running == 0);
         CHECK(stats.queued == 0);
     }
+}
+
+TEST_CASE("what is let go of behind a call in a row is outside of any task") {
+    static std::atomic<int> inside{0};
+    struct result {
+        bool armed = false;
+        result() = default;
+        explicit result(bool now) : armed{now} {}
+        result(result&& other) noexcept : armed{std::exchange(other.armed, false)} {}
+        result& operator=(result&&) = delete;
+        ~result() {
+            if (!armed) return;
+            if (!coproc::this_task::label().empty()) ++inside;
+            coproc::this_task::report_progress(1, 1);
+        }
+    };
+    coproc::dummy::pool pool{1};
+    for (int round = 0; round < 20; ++round) {
+        held_back held{pool};
+        for (int i = 0; i < 8; ++i) // nobody keeps the handle
+            pool.with({.label = "in a row"}).apply_async([] { return result{true}; });
+        auto last = pool.apply_async([] {});
+        held.let_go();
+        last.get(patience);
+    }
+    CHECK(inside == 0);
 }
 
 TEST_CASE("a call in a row that fails takes none of the others along") {

@@ -134,11 +134,10 @@ private:
         T value;
         if (count == 0) return value;
         if (count * sizeof(element) >= large_value) {
-            value = spare_storage::take<T>(count);
-            if (value.capacity() < count) {
-                value.reserve(count);
-                about_to_fill(value.data(), count * sizeof(element));
-            }
+            if constexpr (storage_may_be_kept<T>) value = spare_storage::take<T>(count);
+            const auto* const had = value.data();
+            value.reserve(count);
+            if (value.data() != had) about_to_fill(value.data(), count * sizeof(element));
         }
         if (reinterpret_cast<std::uintptr_t>(from) % alignof(element) ==
             0) { // the usual case: nothing is written twice

@@ -157,11 +157,10 @@ public:
 
     // --- who is idle ---------------------------------------------------------------------------------------------
     [[nodiscard]] bool any_waiting() const noexcept { return !queue_.empty(); }
-    /// A plain call that were submitted now would come behind what waits already: nothing would
+    /// A plain call that were submitted now would come behind all that waits already: nothing would
     /// follow from it.
     [[nodiscard]] bool plain_waits() const noexcept {
-        const work* const next = queue_.front();
-        return next != nullptr && next->settings().priority >= 0;
+        return !queue_.empty() && queue_.lowest_priority() >= 0;
     }
     [[nodiscard]] bool any_idle() const noexcept { return !idle_.empty(); }
     [[nodiscard]] bool is_idle(worker_index w) const noexcept {

@@ -111,7 +111,8 @@ private:
     }
     bool sleep(std::optional<steady::time_point> deadline);
 
-    alignas(continuation) static inline char closed_mark_ = 0;
+    // Defined in the library: its address is to be the same for all who use that.
+    alignas(continuation) static char closed_mark_;
 
     std::atomic<continuation*> waiting_{nullptr};
     std::exception_ptr error_;

@@ -51,14 +51,15 @@ public:
                 exchange({&tag<T>, kept, [](void* at) noexcept { delete static_cast<T*>(at); }});
         }
     }
-    /// An object of which only the memory is of interest: enough for `count` elements, and no more
-    /// than twice as much. Or an empty one.
+    /// An empty object with memory for `count` elements, and no more than twice as much. Or one
+    /// without.
     template <class T>
     [[nodiscard]] static T take(std::size_t count) noexcept {
         if constexpr (storage_may_be_kept<T>) {
             if (T* const kept = static_cast<T*>(look(&tag<T>))) {
                 if (kept->capacity() >= count && kept->capacity() / 2 <= count) {
                     T value = std::move(*kept);
+                    value.clear();
                     drop();
                     return value;
                 }

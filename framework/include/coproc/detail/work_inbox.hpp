@@ -50,7 +50,7 @@ private:
     static work* shut_mark() noexcept { return reinterpret_cast<work*>(&shut_mark_); }
     void append(work* newest_first) noexcept;
 
-    alignas(work) static inline char shut_mark_ = 0;
+    alignas(work) static char shut_mark_;
 
     std::atomic<work*> head_{nullptr}; // the newest; each refers to the one before it
     work* first_ = nullptr;            // fetched, oldest first

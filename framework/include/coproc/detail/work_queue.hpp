@@ -21,6 +21,8 @@ public:
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] work* front() const noexcept;
+    /// Of those that wait; the queue is not empty.
+    [[nodiscard]] int lowest_priority() const noexcept;
 
     void push_back(work& w);
     void push_front(work& w); ///< for what has come back
