@@ -271,14 +271,18 @@ def executor(prefix, make, quick, wants, put):
 
 
 def joblib_and_loky(quick, wants, put, remark):
+    # pylint: disable=import-outside-toplevel
     try:
-        import loky  # pylint: disable=import-outside-toplevel
+        try:
+            import loky
+        except ImportError:
+            from joblib.externals import loky  # joblib brings it along
 
         executor("loky", lambda: loky.ProcessPoolExecutor(max_workers=WORKERS), quick, wants, put)
     except ImportError:
         remark("missing: loky is not installed (pip install loky)")
     try:
-        import joblib  # pylint: disable=import-outside-toplevel
+        import joblib
 
         if wants("joblib.stream"):
             tasks = 2_000 if quick else 20_000
