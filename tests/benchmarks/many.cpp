@@ -45,18 +45,25 @@ int main(int argc, char** argv) {
     if (arguments.wants("process.many_workers")) {
         const double started = measure::timed([&] {
             coproc::pool pool{256};
+            // As with two: once they are there. To start them takes half a second on two CPUs.
+            while (pool.stats().workers < 256)
+                stream(pool, 10'000);
             measure::report("process.many_workers_256", stream(pool, 100'000), "ns");
         });
         measure::report("process.many_workers_256_with_start_and_end", started / 1e6, "ms");
     }
     if (arguments.wants("process.many_pools")) {
         constexpr int pools = 1000;
-        const double took = measure::timed([&] {
+        double first_results = 0;
+        const double all = measure::timed([&] {
             for (int i = 0; i < pools; ++i) {
+                const auto began = measure::now_ns();
                 coproc::pool pool{2};
                 if (pool.apply(increment, i) != i + 1) std::abort();
+                first_results += static_cast<double>(measure::now_ns() - began);
             }
         });
-        measure::report("process.many_pools_1000", took / pools / 1e6, "ms");
+        measure::report("process.many_pools_1000", first_results / pools / 1e6, "ms");
+        measure::report("process.many_pools_1000_with_end", all / pools / 1e6, "ms");
     }
 }
