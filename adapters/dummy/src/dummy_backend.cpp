@@ -221,8 +221,9 @@ void dummy_backend::not_launched(worker_thread& who, const std::system_error& er
                        "\" (is there a limit on threads or memory?): " + error.what()}));
 }
 
-bool dummy_backend::done(worker_thread& who, std::uint64_t chunk_id, chunk_outcome outcome,
-                         std::chrono::nanoseconds took, steady::time_point now) {
+/// A thread has ended what it had. `book(index)` tells the dispatcher.
+template <class Book>
+bool dummy_backend::work_ended(worker_thread& who, Book&& book) {
     bool spin = false;
     decide([&](errands& later) {
         const auto index = who.slot();
@@ -230,16 +231,9 @@ bool dummy_backend::done(worker_thread& who, std::uint64_t chunk_id, chunk_outco
             who.quit(); // given up while it ran
             return;
         }
-        if (chunk_id == 0) {
-            recall_run(index);
-            chunk_id = dispatcher_.running(index)->id;
-        }
         if (dispatcher_.any_waiting()) flush(later); // the dispatcher knows who is first
         set_ear(index, ear::none);
-        if (const auto* c = dispatcher_.in_flight(index, chunk_id);
-            c != nullptr && took.count() != 0 && c->of->plain())
-            measure(took);
-        dispatcher_.done(index, chunk_id, std::move(outcome), took, 0, now, effects_);
+        std::forward<Book>(book)(index);
         carry_out(later);
         if (dispatcher_.is_idle(index)) set_ear(index, ear::spinning);
         feed(later);
@@ -248,26 +242,27 @@ bool dummy_backend::done(worker_thread& who, std::uint64_t chunk_id, chunk_outco
     return spin;
 }
 
+bool dummy_backend::done(worker_thread& who, std::uint64_t chunk_id, chunk_outcome outcome,
+                         std::chrono::nanoseconds took, steady::time_point now) {
+    return work_ended(who, [&](worker_index index) {
+        if (chunk_id == 0) {
+            recall_run(index);
+            chunk_id = dispatcher_.running(index)->id;
+        }
+        if (const auto* c = dispatcher_.in_flight(index, chunk_id);
+            c != nullptr && took.count() != 0 && c->of->plain())
+            measure(took);
+        dispatcher_.done(index, chunk_id, std::move(outcome), took, 0, now, effects_);
+    });
+}
+
 bool dummy_backend::run_ended(worker_thread& who, std::chrono::nanoseconds each,
                               steady::time_point now) {
-    bool spin = false;
-    decide([&](errands& later) {
-        const auto index = who.slot();
-        if (slots_[index].thread.get() != &who) {
-            who.quit(); // given up while it ran
-            return;
-        }
+    return work_ended(who, [&](worker_index index) {
         recall_run(index); // nothing is left of it, but what it has done counts now
         if (each.count() != 0) measure(each);
-        if (dispatcher_.any_waiting()) flush(later);
-        set_ear(index, ear::none);
         dispatcher_.release(index, now, effects_);
-        carry_out(later);
-        if (dispatcher_.is_idle(index)) set_ear(index, ear::spinning);
-        feed(later);
-        spin = may_spin(index);
     });
-    return spin;
 }
 
 bool dummy_backend::look(worker_thread& who) {

@@ -88,6 +88,8 @@ private:
 
     template <class Event>
     void decide(Event&& event);
+    template <class Book>
+    bool work_ended(worker_thread& who, Book&& book);
     void carry_out(errands& later);
     void hand_out(errands& later);
     void set_ear(worker_index index, ear how) noexcept;
