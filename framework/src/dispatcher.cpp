@@ -189,7 +189,12 @@ void dispatcher::lost(worker_index index, const loss& what, time_point now, effe
     worker& wk = workers_[index];
     leave_idle(index);
     auto flights = std::move(wk.inflight);
-    if (flights.size() > 1) prefetched_ -= flights.size() - 1;
+    if (!flights.empty()) {
+        --at_work_;
+        if (wk.stuck) --stuck_;
+        prefetched_ -= flights.size() - 1;
+        prefetched_ns_ -= wk.expected_ns - flights.front().expected_ns;
+    }
     set_deadline(index, time_point::max());
     ++counts_.workers_lost;
     // The last one first, so that what was handed out first is what runs first again.
@@ -249,7 +254,7 @@ void dispatcher::refused(worker_index index, std::uint64_t chunk_id, std::uint32
 // --- time ---------------------------------------------------------------------------------------------------------
 
 dispatcher::time_point dispatcher::next_deadline() const noexcept {
-    auto next = std::min(steal_check_, restart_check_);
+    auto next = std::min(stuck_check_, restart_check_);
     if (!run_deadlines_.empty()) next = std::min(next, run_deadlines_.begin()->first);
     if (!queue_deadlines_.empty()) next = std::min(next, queue_deadlines_.begin()->first);
     return next;
@@ -269,9 +274,9 @@ void dispatcher::expire(time_point now, effects& out) {
         leave_queue(*w);
         settle_if_done(*w, out);
     }
-    if (steal_check_ <= now) {
-        steal_check_ = time_point::max();
-        if (!idle_.empty() && prefetched_ != 0) steal_for_idle(now, out, true);
+    if (stuck_check_ <= now) {
+        stuck_check_ = time_point::max();
+        if (!idle_.empty() && (prefetched_ != 0 || !queue_.empty())) pass_by_stuck(now, out);
     }
     if (restart_check_ <= now) {
         restart_check_ = time_point::max();

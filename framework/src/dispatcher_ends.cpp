@@ -77,7 +77,7 @@ void dispatcher::check_drained(effects& out) {
     drained_ = true;
     out.drained = true;
     to_restart_.clear();
-    restart_check_ = steal_check_ = time_point::max();
+    restart_check_ = stuck_check_ = time_point::max();
 }
 
 void dispatcher::fail_everything(const std::exception_ptr& error, failure_kind kind,

@@ -6,6 +6,7 @@
 #include <coproc/detail/dispatcher.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace coproc::detail {
 
@@ -25,7 +26,13 @@ dispatcher::flight dispatcher::remove_flight(worker_index index, std::size_t pos
     wk.expected_ns = wk.inflight.empty()
                          ? 0
                          : std::max(0.0, wk.expected_ns - static_cast<double>(f.expected_ns));
-    if (!wk.inflight.empty()) --prefetched_;
+    if (position == 0 && std::exchange(wk.stuck, false)) --stuck_;
+    if (wk.inflight.empty()) {
+        --at_work_;
+    } else {
+        --prefetched_;
+        prefetched_ns_ -= position == 0 ? wk.inflight.front().expected_ns : f.expected_ns;
+    }
     if (position == 0) watch_front(index, now);
     return f;
 }
@@ -83,6 +90,7 @@ void dispatcher::adopt(worker_index index, work& call, time_point now) {
     ++call.in_flight_;
     call.next_ = call.end_;
     call.hint_worker(static_cast<int>(index));
+    ++at_work_;
     workers_[index].inflight.push_back(
         {chunk{work_ptr{&call}, ++last_chunk_id_, 0, 1, 1}, 1e12F}); // nobody knows how long
     workers_[index].expected_ns += 1e12;

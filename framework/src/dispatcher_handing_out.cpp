@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace coproc::detail {
 
@@ -27,12 +28,20 @@ constexpr double prefetch_limit_ns = 2.5e6;
 constexpr double prefetch_deep_ns = 2e5;
 // Work that waits at a busy worker is worth taking back for an idle one from here on.
 constexpr double steal_worth_ns = 5e4;
-constexpr auto steal_patience = 1ms;
+// After this a worker that is still at the same chunk is stuck.
+constexpr auto patience = 1ms;
+// Calls below this surely need a CPU for as long as they take, so that more workers than CPUs are
+// of no use. It takes so long to wake a worker, and so long for one to get from a call to the next.
+constexpr float tiny_call_ns = 2e3;
+constexpr double wake_ns = 5e3;
+constexpr double overhead_ns = 250;
 
 } // namespace
 
-bool dispatcher::may_prefetch(const worker& to) const noexcept {
-    if (to.inflight.size() > limits_.prefetch || !idle_.empty()) return false;
+bool dispatcher::may_prefetch(const worker& to) const {
+    if (to.inflight.size() > limits_.prefetch || to.stuck) return false;
+    const bool spares_idle = !idle_.empty();
+    if (spares_idle && !better_held_back()) return false;
     const work& next = *queue_.front();
     // One that must start in time, or is known to be long or not known at all, had better wait
     // where anyone can take it.
@@ -40,8 +49,18 @@ bool dispatcher::may_prefetch(const worker& to) const noexcept {
     const double more = expected(
         next, static_cast<std::uint32_t>(std::min<std::size_t>(chunk_size(next), to.tasks_left)));
     if (more <= 0 || to.expected_ns > prefetch_limit_ns) return false;
+    if (spares_idle && moving() < limits_.cpus)
+        return to.expected_ns + static_cast<double>(to.inflight.size()) * overhead_ns <= wake_ns;
     return to.inflight.size() == 1 ? more <= prefetch_limit_ns
                                    : to.expected_ns + more <= prefetch_deep_ns;
+}
+
+/// What is first in the queue had better not have an idle worker woken for it.
+bool dispatcher::better_held_back() const {
+    // Where workers are replaced when they have done their share, those at work may take no more.
+    return moving() != 0 && limits_.asleep && call_ns_ > 0 && call_ns_ < tiny_call_ns &&
+           limits_.max_tasks_per_worker == 0 && limits_.max_worker_memory == 0 &&
+           queue_.front()->plain() && limits_.asleep(idle_.back());
 }
 
 /// Hands a worker as much as it should have. True if that was something; it is idle, busy or on its
@@ -67,7 +86,11 @@ bool dispatcher::refill(worker_index index, time_point now, effects& out) {
     } else if (wk.state != life::idle) {
         wk.state = life::idle;
         idle_.push_back(index);
-        if (prefetched_ != 0) steal_for_idle(now, out, false);
+        if (wk.hungry && hungry_.back() == index) {
+            wk.hungry = false;
+            hungry_.pop_back();
+        }
+        if (prefetched_ != 0) steal_for_idle(now, out);
     }
     return some;
 }
@@ -84,9 +107,12 @@ void dispatcher::assign(worker_index index, work& w, time_point now, effects& ou
     const float ns = expected(w, c.count);
     // An unknown duration counts as long, so that nothing is stacked behind it.
     wk.expected_ns += ns > 0 ? ns : 1e12F;
-    if (!wk.inflight.empty()) {
+    if (wk.inflight.empty()) {
+        ++at_work_;
+    } else {
         const auto priority = w.settings_.priority;
         lowest_prefetched_ = prefetched_ == 0 ? priority : std::min(lowest_prefetched_, priority);
+        prefetched_ns_ = prefetched_ == 0 ? ns : prefetched_ns_ + ns;
         ++prefetched_;
     }
     wk.inflight.push_back({c, ns > 0 ? ns : 1e12F});
@@ -95,43 +121,74 @@ void dispatcher::assign(worker_index index, work& w, time_point now, effects& ou
 }
 
 void dispatcher::top_up(time_point now, effects& out) {
-    while (!queue_.empty() && !idle_.empty())
-        if (!refill(idle_.back(), now, out)) break;
-    while (!queue_.empty() && !hungry_.empty()) {
-        const auto index = hungry_.back();
-        worker& wk = workers_[index];
-        const bool had_room = wk.hungry && wk.state == life::busy && !wk.inflight.empty();
-        if (had_room && may_prefetch(wk)) {
-            assign(index, *queue_.front(), now, out);
-            if (wk.expected_ns <= prefetch_deep_ns && wk.inflight.size() <= limits_.prefetch)
-                continue;
-        } else if (had_room) {
-            break; // what is first in the queue is not to be stacked; nor would it be elsewhere
+    while (!queue_.empty()) {
+        if (idle_.empty() || better_held_back()) {
+            if (stack(now, out)) continue;
+            if (idle_.empty()) return;
+            if (moving() >= limits_.cpus) return watch_for_stuck(now);
         }
-        wk.hungry = false;
-        hungry_.pop_back();
+        if (!refill(idle_.back(), now, out)) return;
     }
 }
 
-/// Somebody is idle while chunks wait at busy workers: take them back, at once if that is surely
-/// worth it, otherwise after a moment in which they will mostly have run.
-void dispatcher::steal_for_idle(time_point now, effects& out, bool at_once) {
+/// Hands what is first in the queue to a busy worker, if there is one with room for it.
+bool dispatcher::stack(time_point now, effects& out) {
+    while (!hungry_.empty()) {
+        const auto index = hungry_.back();
+        worker& wk = workers_[index];
+        const bool had_room = wk.hungry && wk.state == life::busy && !wk.inflight.empty();
+        const bool stacked = had_room && may_prefetch(wk);
+        // What is first in the queue is not to be stacked; nor would it be elsewhere.
+        if (had_room && !wk.stuck && !stacked) return false;
+        if (stacked) {
+            if (!idle_.empty()) watch_for_stuck(now);
+            assign(index, *queue_.front(), now, out);
+            if (wk.expected_ns <= prefetch_deep_ns && wk.inflight.size() <= limits_.prefetch)
+                return true;
+        }
+        wk.hungry = false;
+        hungry_.pop_back();
+        if (stacked) return true;
+    }
+    return false;
+}
+
+/// A worker is idle while chunks wait at busy ones: takes back what is surely worth it at once, and
+/// the rest if it has not run after a moment.
+void dispatcher::steal_for_idle(time_point now, effects& out) {
+    watch_for_stuck(now);
+    if (prefetched_ns_ < steal_worth_ns) return;
     auto wanted = idle_.size();
-    bool left = false;
     for (worker_index i = 0; i < workers_.size() && wanted != 0; ++i) {
         const worker& wk = workers_[i];
         if (wk.inflight.size() < 2) continue;
         const double waiting_ns =
             wk.expected_ns - static_cast<double>(wk.inflight.front().expected_ns);
-        if (!at_once && waiting_ns < steal_worth_ns && wk.expected_ns < prefetch_limit_ns) {
-            left = true;
-            continue;
-        }
+        if (waiting_ns < steal_worth_ns && wk.expected_ns < prefetch_limit_ns) continue;
         out.recall.push_back({i, wk.inflight.back().what.id});
         --wanted;
-        left = left || wk.inflight.size() > 2;
     }
-    steal_check_ = left || at_once ? now + steal_patience : steal_check_;
+}
+
+/// Whoever has not got on by then is not waited for.
+void dispatcher::watch_for_stuck(time_point now) noexcept {
+    if (stuck_check_ != time_point::max()) return;
+    stuck_check_ = now + patience;
+    stuck_mark_ = last_chunk_id_;
+}
+
+/// While there is somebody idle, nothing is to wait for a worker that is stuck.
+void dispatcher::pass_by_stuck(time_point now, effects& out) {
+    for (worker_index i = 0; i < workers_.size(); ++i) {
+        worker& wk = workers_[i];
+        if (wk.inflight.empty() || wk.inflight.front().what.id > stuck_mark_) continue;
+        if (!std::exchange(wk.stuck, true)) ++stuck_;
+        // The last one first, so that they come back in their order.
+        for (auto k = wk.inflight.size(); k-- > 1;)
+            out.recall.push_back({i, wk.inflight[k].what.id});
+    }
+    top_up(now, out);
+    if (!idle_.empty() && (prefetched_ != 0 || !queue_.empty())) watch_for_stuck(now);
 }
 
 void dispatcher::recall_below(int priority, effects& out) {

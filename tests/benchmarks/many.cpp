@@ -34,6 +34,7 @@ double stream(coproc::pool& pool, int tasks) {
 int main(int argc, char** argv) {
     const coproc::runtime runtime{argc, argv};
     const measure::arguments arguments{argc, argv};
+    measure::keep_freed_memory();
     if (!arguments.slow) return 0;
 
     if (arguments.wants("process.many")) {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <malloc.h>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,11 @@ inline std::int64_t now_ns() {
 
 /// By then a thread that waits in epoll is asleep.
 inline constexpr std::int64_t asleep_after_ns = 100'000;
+
+/// For programs that measure small tasks by the hundred thousand. Whether the allocator gives the
+/// memory of one round back to the system, and has the next one fault it in again, is a matter of
+/// luck, and costs more than such a task.
+inline void keep_freed_memory() { ::mallopt(M_TRIM_THRESHOLD, 1 << 30); }
 
 /// Nanoseconds that `f` took.
 template <class F>

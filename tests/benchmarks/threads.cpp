@@ -71,6 +71,7 @@ double round_trips(asio::thread_pool& pool, int rounds) {
 
 int main(int argc, char** argv) {
     const measure::arguments arguments{argc, argv};
+    measure::keep_freed_memory();
     const int tasks = arguments.count(100'000);
     const auto row = [&](const std::string& name, auto&& f) {
         if (arguments.wants(name)) measure::report(name, measure::median_of(5, f), "ns");

@@ -227,7 +227,8 @@ private:
         workers_[index].inbox.pop_front();
         const bool counts = d_.in_flight(index, c.id);
         if (counts) note(c, ok);
-        const auto took = std::chrono::microseconds{1 + below(50)} * c.count;
+        const auto took = limits_.asleep ? std::chrono::nanoseconds{100 + below(500)} * c.count
+                                         : std::chrono::microseconds{1 + below(50)} * c.count;
         const std::size_t rss = below(20) == 0 ? 2000 : 10;
         REQUIRE(d_.done(index, c.id, {ok, error}, took, rss, now_, out_) == counts);
     }
@@ -343,6 +344,12 @@ TEST_CASE("whatever happens, every item ends exactly once") {
         limits.max_tasks_per_worker = seed % 4 == 0 ? 7 : 0;
         limits.max_worker_memory = seed % 5 == 0 ? 1000 : 0;
         limits.restarts = 1000; // a broken pool would end the test early
+        if (seed % 2 == 0) {
+            limits.asleep = [dice = std::mt19937{seed}](worker_index) mutable {
+                return dice() % 3 != 0;
+            };
+            limits.cpus = 1 + seed % 3;
+        }
         model m{limits, seed};
         for (int i = 0; i < 1500; ++i)
             m.step();

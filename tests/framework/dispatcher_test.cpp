@@ -319,6 +319,166 @@ TEST_CASE("a little that waits at a busy worker is taken back only after a momen
     CHECK(o.out.recall.size() == 1);
 }
 
+TEST_CASE("what waits behind a call that takes long is not forgotten while others come and go") {
+    office o{2, 3};
+    teach(o, 1us);
+    for (int i = 0; i < 6; ++i)
+        o.submit(fake_call());
+    for (const auto& a : o.handed_out())
+        if (a.worker == 1) o.done(a, 1us);
+    // Worker 0 is at its first call for long, worker 1 has something to do time and again.
+    bool taken_back = false;
+    for (int i = 0; i < 50 && !taken_back; ++i) {
+        o.now += 100us;
+        o.d.expire(o.now, o.out);
+        taken_back = !o.out.recall.empty();
+        o.submit(fake_call());
+        for (const auto& a : o.handed_out())
+            o.done(a, 1us);
+    }
+    CHECK(taken_back);
+}
+
+// --- tiny calls and workers that sleep ------------------------------------------------------------
+
+namespace {
+
+/// Where tiny calls have been met before, and who sleeps is told.
+struct sleepy_office : office {
+    explicit sleepy_office(unsigned cpus, worker_index workers = 4)
+        : office{{.workers = workers,
+                  .prefetch = 30,
+                  .asleep = [this](worker_index w) { return std::ranges::count(awake, w) == 0; },
+                  .cpus = cpus}} {
+        teach(*this, 100ns);
+    }
+
+    std::size_t handed_to(worker_index w, const std::vector<effects::assignment>& all) {
+        return static_cast<std::size_t>(std::ranges::count(all, w, &effects::assignment::worker));
+    }
+
+    std::vector<worker_index> awake;
+};
+
+} // namespace
+
+TEST_CASE("a tiny call is stacked on a busy worker before a sleeping one is woken for it") {
+    sleepy_office o{4};
+    o.submit(fake_call());
+    const auto busy = o.handed_out().at(0).worker;
+    o.submit(fake_call());
+    o.submit(fake_call());
+    auto all = o.handed_out();
+    CHECK(all.size() == 2);
+    CHECK(o.handed_to(busy, all) == 2);
+
+    // Not before one that is awake, ...
+    o.awake = {0, 1, 2, 3};
+    o.submit(fake_call());
+    const auto other = o.handed_out().at(0).worker;
+    CHECK(other != busy);
+    // ... nor if it would wait there for longer than the other one takes to wake up.
+    o.awake.clear();
+    for (int i = 0; i < 60; ++i)
+        o.submit(fake_call());
+    all = o.handed_out();
+    CHECK(all.size() == 60);
+    CHECK(o.handed_to(busy, all) < 20);
+    CHECK(o.handed_to(other, all) < 20);
+    CHECK(o.d.stats().idle == 0);
+}
+
+TEST_CASE("no more workers are woken for tiny calls than there are CPUs") {
+    sleepy_office o{2};
+    for (int i = 0; i < 100; ++i)
+        o.submit(fake_call());
+    auto all = o.handed_out();
+    CHECK(o.d.stats().idle == 2);
+    CHECK(all.size() == 62); // one that runs and thirty that wait, twice
+    CHECK(o.d.plain_waits());
+    // Those that are awake get all of it, one after the other.
+    std::size_t done = 0;
+    while (!all.empty()) {
+        for (const auto& a : all)
+            done += o.done(a, 100ns) ? 1 : 0;
+        all = o.handed_out();
+    }
+    CHECK(done == 100);
+    CHECK(o.d.stats().idle == 4);
+}
+
+TEST_CASE("sleeping workers are woken for everything else") {
+    sleepy_office o{1};
+    o.submit(fake_call());
+    const auto busy = o.handed_out().at(0).worker;
+    SECTION("a call with a timeout") { o.submit(fake_call({.timeout = 1s})); }
+    SECTION("a call that must start in time") { o.submit(fake_call({.queue_timeout = 1s})); }
+    SECTION("a call of another priority") { o.submit(fake_call({.priority = 1})); }
+    SECTION("an item of a map") { o.submit(fake_map(1)); }
+    const auto all = o.handed_out();
+    REQUIRE(all.size() == 1);
+    CHECK(all[0].worker != busy);
+}
+
+TEST_CASE("sleeping workers are woken where those at work may be replaced at any time") {
+    office o{
+        {.workers = 2, .max_tasks_per_worker = 100, .prefetch = 30, .asleep = [](worker_index) {
+             return true;
+         }}};
+    teach(o, 100ns);
+    o.submit(fake_call());
+    o.submit(fake_call());
+    const auto all = o.handed_out();
+    REQUIRE(all.size() == 2);
+    CHECK(all[0].worker != all[1].worker);
+}
+
+TEST_CASE("a call that turns out to be long holds up nothing that was held back") {
+    sleepy_office o{1};
+    for (int i = 0; i < 40; ++i)
+        o.submit(fake_call());
+    const auto first = o.handed_out();
+    CHECK(first.size() == 31);
+    const auto check = o.d.next_deadline();
+    CHECK(check <= o.now + 10ms);
+    o.now = check;
+    o.d.expire(o.now, o.out);
+    // What waits behind it comes back, and is not put there again.
+    const auto recalled = std::exchange(o.out.recall, {});
+    CHECK(recalled.size() == 30);
+    auto all = o.handed_out();
+    CHECK_FALSE(all.empty());
+    for (const auto& r : recalled)
+        o.d.returned(r.worker, r.chunk_id, o.now, o.out);
+    std::size_t done = 0;
+    for (auto more = o.handed_out(); !all.empty() || !more.empty(); more = o.handed_out()) {
+        all.insert(all.end(), more.begin(), more.end());
+        for (const auto& a : std::exchange(all, {})) {
+            CHECK(a.worker != first[0].worker);
+            done += o.done(a, 100ns) ? 1 : 0;
+        }
+    }
+    CHECK(done == 39);
+    CHECK(o.done(first[0], 1s));
+    CHECK(o.d.next_deadline() >= o.now);
+    o.now += 1s;
+    o.d.expire(o.now, o.out);
+    CHECK(o.d.next_deadline() == steady::time_point::max()); // nothing more to look after
+}
+
+TEST_CASE("whether a plain call may be held back can be told") {
+    sleepy_office o{1};
+    CHECK_FALSE(o.d.may_hold_back()); // nobody is at work
+    o.submit(fake_call());
+    const auto all = o.handed_out();
+    CHECK(o.d.may_hold_back());
+    o.done(all[0], 100ns);
+    CHECK_FALSE(o.d.may_hold_back());
+    office without{2, 30};
+    without.submit(fake_call());
+    CHECK_FALSE(without.d.may_hold_back());
+}
+
 TEST_CASE("a task of higher priority does not wait behind what has not started") {
     office o{1, 1};
     teach(o, 10us);

@@ -199,6 +199,10 @@ public:
     /// worker sleeps, and wake() has to be called.
     [[nodiscard]] bool must_wake() noexcept;
     void wake() noexcept;
+    /// Parent: it does now; nothing is ordered by this.
+    [[nodiscard]] bool worker_sleeps() const noexcept {
+        return control_->worker_sleeps.load(std::memory_order_relaxed) != 0;
+    }
     /// Worker: the same for the message that ends a call, which may be announced to an event loop.
     void flush_reply() noexcept;
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include <coproc/cpu_count.hpp>
+#include <coproc/detail/known_cpu_count.hpp>
 #include <src/process_plan.hpp>
 #include <src/reactor.hpp>
 
@@ -18,6 +19,7 @@ using namespace std::chrono_literals;
 constexpr unsigned put_in_order_every = 64;
 // How deep a worker's queue of tiny tasks may be; the channel guarantees room for twice as many.
 constexpr std::uint32_t prefetch_depth = 48;
+static_assert(prefetch_depth + 1 < outbox::capacity);
 constexpr auto memory_check_interval = 50ms;
 
 dispatcher_limits limits_of(const pool_options& options) {
@@ -35,7 +37,7 @@ dispatcher_limits limits_of(const pool_options& options) {
 process_backend::process_backend(const pool_options& options)
     : process_backend{options, limits_of(options)} {}
 
-process_backend::process_backend(const pool_options& options, const dispatcher_limits& limits)
+process_backend::process_backend(const pool_options& options, dispatcher_limits limits)
     : backend{options},
       method_{options.start.value_or(get_start_method())},
       omp_threads_{std::max(1U, cpu_count() / limits.workers)},
@@ -43,7 +45,11 @@ process_backend::process_backend(const pool_options& options, const dispatcher_l
       initializer_{options.initializer},
       max_worker_memory_{options.max_worker_memory},
       tag_output_{options.tag_output},
-      dispatcher_{limits},
+      dispatcher_{[&] {
+          limits.cpus = known_cpu_count();
+          limits.asleep = [this](worker_index w) { return seats_[w] && seats_[w]->asleep(); };
+          return std::move(limits);
+      }()},
       seats_(limits.workers),
       joined_{new result_state<void>},
       timer_{reactor()} {}
@@ -95,8 +101,10 @@ void process_backend::submit(work& w) {
             fetch_left();
             if (left) return true;
             if (!d.accepts()) return false;
-            // Nothing of a plain call can run out of time: the clock is spared.
-            d.submit(w, w.plain() ? steady::time_point{} : steady::now(), out);
+            if (w.plain())
+                submit_plain(w);
+            else
+                d.submit(w, steady::now(), out);
             return true;
         },
         by);
@@ -182,12 +190,11 @@ bool process_backend::closed() const {
 }
 
 pool_stats process_backend::stats() {
-    pool_stats now;
-    decide([&](dispatcher& d, effects&) {
-        fetch_left();
-        now = d.stats();
-        return true;
-    });
+    // Decides nothing, so that it may be asked at any time: also by a codec, while a call is sent.
+    const std::scoped_lock lock{mutex_};
+    inbox_.fetch();
+    auto now = dispatcher_.stats();
+    now.queued += inbox_.fetched();
     return now;
 }
 
@@ -197,7 +204,13 @@ pool_stats process_backend::stats() {
 void process_backend::fetch_left() {
     inbox_.fetch();
     while (inbox_.fetched() != 0)
-        dispatcher_.submit(*inbox_.pop(), {}, effects_);
+        submit_plain(*inbox_.pop());
+}
+
+/// Nothing of a plain call can run out of time: the clock is mostly spared.
+void process_backend::submit_plain(work& w) {
+    dispatcher_.submit(w, dispatcher_.may_hold_back() ? steady::now() : steady::time_point{},
+                       effects_);
 }
 
 /// The end of every decision: what has been left comes behind others, or is handed out now.
@@ -207,7 +220,7 @@ void process_backend::see_to_inbox() {
         if (crowded != crowded_.load(std::memory_order_relaxed))
             crowded_.store(crowded, std::memory_order_seq_cst);
         // After the store: see work_inbox.
-        if (crowded || !inbox_.any_left()) return;
+        if (crowded || (inbox_.fetched() == 0 && !inbox_.any_left())) return;
         fetch_left();
     }
 }
@@ -231,11 +244,11 @@ void process_backend::bind(plan& p) {
         p.recall.push_back({seats_[r.worker], r.chunk_id});
     for (const auto& s : effects_.stop)
         p.stop.push_back({seats_[s.worker], s.chunk_id});
-    for (std::size_t i = 0; i != effects_.assign.size(); ++i) {
-        auto& [worker, what] = effects_.assign[i];
-        p.chunks.push_back(std::move(what));
-        if (i + 1 == effects_.assign.size() || effects_.assign[i + 1].worker != worker)
-            p.assign.push_back({seats_[worker], p.chunks.size()});
+    for (auto& [worker, what] : effects_.assign) {
+        const auto& seat = seats_[worker];
+        if (!seat) continue;
+        seat->post(std::move(what));
+        if (p.assign.empty() || p.assign.back() != seat) p.assign.push_back(seat);
     }
     for (const auto index : effects_.retire) {
         seats_[index]->retired = true;
@@ -263,11 +276,8 @@ void process_backend::carry_out(plan& p, const listener& by) {
         if (r.seat) take_back(r.seat, r.chunk_id, false);
     for (const auto& s : p.stop)
         if (s.seat) take_back(s.seat, s.chunk_id, true);
-    std::size_t begin = 0;
-    for (const auto& [seat, end] : p.assign) {
-        if (seat) send(seat, std::span{p.chunks}.subspan(begin, end - begin), by);
-        begin = end;
-    }
+    for (const auto& seat : p.assign)
+        send(seat, by);
     for (const auto& w : p.finished)
         w->finish(); // before workers are started, which takes a thousand times as long
     for (const auto index : p.start) {

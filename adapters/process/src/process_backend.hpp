@@ -24,7 +24,6 @@
 #include <memory>
 #include <mutex>
 #include <set>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -59,7 +58,7 @@ public:
     void on_no_hello(const seat_ptr& seat);
 
 private:
-    process_backend(const pool_options& options, const dispatcher_limits& limits);
+    process_backend(const pool_options& options, dispatcher_limits limits);
 
     /// The dispatcher's effects with the seats they concern, bound under the same lock as the
     /// decision.
@@ -74,6 +73,7 @@ private:
     template <class Event>
     bool decide(std::unique_lock<patient_mutex> lock, Event&& event, const listener& by);
     void fetch_left();
+    void submit_plain(work& w);
     void see_to_inbox();
     void put_in_order();
     void bind(plan& p);
@@ -88,7 +88,7 @@ private:
     void bury(const seat_ptr& seat, int exit_code, std::optional<running_call> running);
     template <class F>
     void once_digested(const seat_ptr& seat, F&& then);
-    void send(const seat_ptr& seat, std::span<chunk> chunks, const listener& by);
+    void send(const seat_ptr& seat, const listener& by);
     void refuse(const seat_ptr& seat, const chunk& c, std::exception_ptr error);
     void process_ended(const seat_ptr& seat);
     /// What the log is to hear of a worker that was replaced or could not be started: noted under

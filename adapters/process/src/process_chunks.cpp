@@ -28,16 +28,12 @@ constexpr std::int64_t tiny_call_ns = 2'000;
 
 // --- to the workers ----------------------------------------------------------------------------------------------
 
-void process_backend::send(const seat_ptr& seat, std::span<chunk> chunks, const listener& by) {
-    while (!chunks.empty()) {
-        try {
-            if (seat->send(chunks, max_worker_memory_ != 0, by)) continue;
-            give_back(seat, chunks.front().id);
-        } catch (...) {
-            refuse(seat, chunks.front(), std::current_exception());
-        }
-        chunks = chunks.subspan(1);
-    }
+void process_backend::send(const seat_ptr& seat, const listener& by) {
+    while (auto left = seat->send(max_worker_memory_ != 0, by))
+        if (left->error)
+            refuse(seat, left->what, std::move(left->error));
+        else
+            give_back(seat, left->what.id);
 }
 
 /// The chunk could not be encoded. Which of its items is to blame is found by trying them one by

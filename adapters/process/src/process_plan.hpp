@@ -15,18 +15,13 @@ namespace coproc::detail {
 /// decision, so that a chunk can never reach a worker that has taken the place of the one it was
 /// meant for.
 struct process_backend::plan {
-    struct delivery {
-        seat_ptr seat;
-        std::size_t end; // of its part of `chunks`
-    };
     struct target {
         seat_ptr seat;
         std::uint64_t chunk_id;
     };
     std::vector<target> recall;
     std::vector<target> stop;
-    std::vector<chunk> chunks;
-    std::vector<delivery> assign;
+    std::vector<seat_ptr> assign; // have been posted something
     std::vector<worker_index> start;
     std::vector<seat_ptr> retire;
     std::vector<work_ptr> finished;
@@ -37,7 +32,6 @@ struct process_backend::plan {
     void clear() noexcept {
         recall.clear();
         stop.clear();
-        chunks.clear();
         assign.clear();
         start.clear();
         retire.clear();

@@ -181,8 +181,6 @@ void process_backend::bury(const seat_ptr& seat, int exit_code,
             return true;
         }
         loss what;
-        // Two threads that submit may have written their chunks in another order than that of the
-        // decisions.
         if (const auto* c = running ? d.in_flight(index, running->id) : nullptr) {
             what.chunk_id = running->id;
             what.item = std::min(running->item, c->count - 1);

@@ -12,6 +12,7 @@
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
+#include <vector>
 
 namespace coproc::detail {
 
@@ -150,7 +151,17 @@ void worker_seat::arm_reactor() {
     if (process_->channel().arm()) os::ring(process_->doorbell());
 }
 
-bool worker_seat::send(std::span<chunk>& chunks, bool want_rss, const listener& by) {
+void worker_seat::post(chunk what) noexcept { outbox_.put(std::move(what)); }
+
+std::optional<worker_seat::unsent> worker_seat::send(bool want_rss, const listener& by) {
+    std::optional<unsent> failed;
+    for (bool more = true; more && !failed;)
+        failed = send_some(want_rss, by, more);
+    return failed;
+}
+
+std::optional<worker_seat::unsent> worker_seat::send_some(bool want_rss, const listener& by,
+                                                          bool& more) {
     // Behind the lock: the one that is woken may take the CPU from us at once.
     struct waking {
         endpoint& channel;
@@ -159,10 +170,14 @@ bool worker_seat::send(std::span<chunk>& chunks, bool want_rss, const listener& 
             if (due) channel.wake();
         }
     } wake{process_->channel()};
+    std::vector<chunk> dropped; // released outside the lock
     const std::scoped_lock lock{mutex_};
+    more = false;
+    if (outbox_.empty()) return {}; // another thread has sent it
     if (left_) {
-        chunks = {};
-        return true;
+        while (auto next = outbox_.take())
+            dropped.push_back(std::move(*next));
+        return {};
     }
     struct flushing {
         waking& wake;
@@ -172,14 +187,20 @@ bool worker_seat::send(std::span<chunk>& chunks, bool want_rss, const listener& 
             was_asleep.store(wake.due, std::memory_order_relaxed);
         }
     } const at_the_end{wake, was_asleep_};
-    teach();
-    for (std::size_t bytes = 0; !chunks.empty() && bytes < most_at_a_time;) {
-        chunk& next = chunks.front();
-        if (!unwanted_.empty() && std::erase(unwanted_, next.id) != 0) return false;
-        bytes += put(next, want_rss, by);
-        chunks = chunks.subspan(1);
+    for (std::size_t bytes = 0; bytes < most_at_a_time;) {
+        auto next = outbox_.take();
+        if (!next) return {};
+        if (!unwanted_.empty() && std::erase(unwanted_, next->id) != 0)
+            return unsent{std::move(*next), nullptr};
+        try {
+            teach();
+            bytes += put(*next, want_rss, by);
+        } catch (...) {
+            return unsent{std::move(*next), std::current_exception()};
+        }
     }
-    return true;
+    more = true;
+    return {};
 }
 
 /// Writes the message of a chunk, and remembers the chunk.

@@ -11,6 +11,7 @@
 #include <src/flights.hpp>
 #include <src/handshake.hpp>
 #include <src/loop_bell.hpp>
+#include <src/outbox.hpp>
 #include <src/worker_process.hpp>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -18,11 +19,11 @@
 
 #include <atomic>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -79,11 +80,18 @@ public:
         bool caller = false;
         std::shared_ptr<loop_bell> loop{}; ///< which the caller runs, and will have look for it
     };
-    /// Puts chunks on the channel, takes those off the list, and wakes the worker if it sleeps. At
-    /// the first one that cannot be sent it ends: throws what encoding threw, or returns false
-    /// because it has been revoked for good meanwhile. It may leave some of the list for another
-    /// call. When dead, it takes all and sends nothing.
-    bool send(std::span<chunk>& chunks, bool want_rss, const listener& by);
+    /// Under the backend's lock, so that chunks are sent in the order in which that was decided, no
+    /// matter which thread gets here first. Outside it, send() has to be called.
+    void post(chunk what) noexcept;
+    /// A chunk that has not been sent, and what encoding it threw; nothing: it has been revoked for
+    /// good.
+    struct unsent {
+        chunk what;
+        std::exception_ptr error;
+    };
+    /// Puts what has been posted on the channel, and wakes the worker if it sleeps. At the first
+    /// one that cannot be sent it ends and returns that. When dead, it takes all and sends nothing.
+    std::optional<unsent> send(bool want_rss, const listener& by);
     enum class revocation {
         revoked, ///< it had not been started and never will be
         started, ///< too late
@@ -112,6 +120,8 @@ public:
     void hear_for_loop(bool arm);
     /// The worker was awake when it was last sent something, and calls are very short.
     [[nodiscard]] bool reply_is_near() const noexcept;
+    /// It waits for something to do, and has to be woken for that.
+    [[nodiscard]] bool asleep() const noexcept { return process_->channel().worker_sleeps(); }
     [[nodiscard]] std::optional<running_call> running() const noexcept {
         return process_->channel().running();
     }
@@ -142,6 +152,7 @@ public:
 private:
     void hear_all(worker_news& news, afterwards then);
     void hear(incoming& message, worker_news& news);
+    std::optional<unsent> send_some(bool want_rss, const listener& by, bool& more);
     std::size_t put(chunk& c, bool want_rss, const listener& by);
     void arm_reactor();
     [[nodiscard]] bool leave_to(const std::shared_ptr<loop_bell>& loop);
@@ -156,6 +167,7 @@ private:
     const std::unique_ptr<worker_process> process_;
     handshake handshake_;
 
+    outbox outbox_; // in under the backend's mutex, out under this one
     patient_mutex mutex_;
     flights flights_;
     std::deque<std::uint64_t> unwanted_; // revoked for good before they were sent

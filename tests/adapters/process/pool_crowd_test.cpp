@@ -7,6 +7,7 @@
 #include "pool_faults.hpp"
 
 #include <atomic>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -93,6 +94,37 @@ TEST_CASE("a call that waits behind others can be cancelled") {
     CHECK(c.calls[97].get(patience) == 97);
     CHECK(c.places[1] == 0);
     CHECK(c.places[99] == 0);
+}
+
+TEST_CASE("a call that takes long among tiny ones holds up none of them") {
+    const auto backend = each_backend();
+    CAPTURE(backend);
+    coproc::pool pool{on(backend, 3)};
+    for (int i = 0; i != 500; ++i)
+        REQUIRE(pool.apply(twice, i) == 2 * i); // from here on calls are thought to be tiny
+    const signs files;
+    std::vector<coproc::async_result<int>> tiny;
+    std::vector<coproc::async_result<int>> taking_long;
+    for (int i = 0; i != 300; ++i) {
+        tiny.push_back(pool.apply_async(twice, i));
+        if (i % 100 == 50) {
+            const auto entered = files.path("entered" + std::to_string(i));
+            taking_long.push_back(pool.apply_async(hold, entered, files.path("leave")));
+            // Two of them, at the same time.
+            if (taking_long.size() == 2) break;
+        }
+    }
+    for (int i = 151; i != 300; ++i)
+        tiny.push_back(pool.apply_async(twice, i));
+    for (std::size_t i = 0; i != tiny.size(); ++i)
+        REQUIRE(tiny[i].get(patience) == 2 * static_cast<int>(i));
+    CHECK(await_sign(files.path("entered50")));
+    CHECK(await_sign(files.path("entered150")));
+    for (auto& call : taking_long)
+        CHECK_FALSE(call.ready());
+    raise_sign(files.path("leave"));
+    for (auto& call : taking_long)
+        call.wait();
 }
 
 TEST_CASE("a pool that is closed does what waits, one that is terminated fails it") {

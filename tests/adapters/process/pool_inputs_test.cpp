@@ -73,6 +73,18 @@ struct unwritable {
     }
 };
 
+/// Asks how the pool is while it is written.
+struct inquisitive {
+    static inline coproc::pool* pool = nullptr;
+    static inline std::uint64_t heard = 0;
+    int value = 0;
+    auto members() {
+        if (!coproc::detail::in_worker_process() && pool != nullptr)
+            heard += pool->stats().workers_started;
+        return std::tie(value);
+    }
+};
+
 /// Throws when the parent reads it back.
 struct unreadable_result {
     int value = 0;
@@ -487,6 +499,20 @@ TEST_CASE("an argument that cannot be encoded is that task's error, and nothing 
                           way::error) == "");
     }
     CHECK(ailment(pool) == "");
+    CHECK(ends(pool));
+}
+
+TEST_CASE("a codec may ask how the pool is") {
+    coproc::pool pool{on("process", 1)};
+    CHECK(pool.apply(&twice, 1) == 2);
+    inquisitive::pool = &pool;
+    std::vector<coproc::async_result<int>> calls;
+    for (int i = 0; i != 100; ++i)
+        calls.push_back(pool.apply_async([](inquisitive q) { return q.value; }, inquisitive{i}));
+    for (int i = 0; i != 100; ++i)
+        CHECK(calls[static_cast<std::size_t>(i)].get(patience) == i);
+    inquisitive::pool = nullptr;
+    CHECK(inquisitive::heard >= 100);
     CHECK(ends(pool));
 }
 

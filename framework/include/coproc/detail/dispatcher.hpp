@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <deque>
 #include <exception>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -36,6 +37,11 @@ struct dispatcher_limits {
     /// breaks the pool.
     std::uint32_t restarts = 4;
     std::chrono::nanoseconds restart_window = std::chrono::seconds{10};
+    /// Whether an idle worker would have to be woken. While tiny calls come faster than they are
+    /// run, they are better stacked on workers that are awake, and on no more of these than there
+    /// are CPUs. Not asked, and nobody spared, when it is empty; it is called within the events.
+    std::function<bool(worker_index)> asleep = {};
+    unsigned cpus = 1;
 };
 
 /// What the backend has to do after an event, outside its lock, in this order.
@@ -162,6 +168,11 @@ public:
     [[nodiscard]] bool plain_waits() const noexcept {
         return !queue_.empty() && queue_.lowest_priority() >= 0;
     }
+    /// A plain call that is submitted now may have to wait although workers are idle. Otherwise
+    /// submit() makes no use of the time for it.
+    [[nodiscard]] bool may_hold_back() const noexcept {
+        return !idle_.empty() && moving() != 0 && limits_.asleep;
+    }
     [[nodiscard]] bool any_idle() const noexcept { return !idle_.empty(); }
     [[nodiscard]] bool is_idle(worker_index w) const noexcept {
         return workers_[w].state == life::idle;
@@ -185,6 +196,7 @@ private:
         life state = life::starting;
         bool retiring = false;
         bool hungry = false; // on hungry_
+        bool stuck = false;  // takes longer with its first chunk than a moment
         std::deque<flight> inflight;
         double expected_ns = 0; // of all in flight
         std::size_t tasks_left = 0;
@@ -192,10 +204,16 @@ private:
     };
 
     bool refill(worker_index index, time_point now, effects& out);
-    bool may_prefetch(const worker& to) const noexcept;
+    [[nodiscard]] bool may_prefetch(const worker& to) const;
+    [[nodiscard]] bool better_held_back() const;
     void assign(worker_index index, work& w, time_point now, effects& out);
     void top_up(time_point now, effects& out);
-    void steal_for_idle(time_point now, effects& out, bool at_once);
+    bool stack(time_point now, effects& out);
+    void steal_for_idle(time_point now, effects& out);
+    void watch_for_stuck(time_point now) noexcept;
+    void pass_by_stuck(time_point now, effects& out);
+    /// Workers that have something to do and get on with it.
+    [[nodiscard]] std::size_t moving() const noexcept { return at_work_ - stuck_; }
     [[nodiscard]] chunk take(work& w, std::size_t at_most);
     [[nodiscard]] std::size_t chunk_size(const work& w) const noexcept;
     [[nodiscard]] float expected(const work& w, std::uint32_t count) const noexcept;
@@ -227,17 +245,21 @@ private:
     std::vector<worker> workers_;
     std::vector<worker_index> idle_;   // a stack: the last one used is still awake
     std::vector<worker_index> hungry_; // busy, with room for one more chunk
+    std::size_t at_work_ = 0;          // have a chunk in flight
+    std::size_t stuck_ = 0;            // of these
     work_queue queue_;
     std::set<std::pair<time_point, worker_index>> run_deadlines_;
     std::set<std::pair<time_point, work*>> queue_deadlines_;
     std::set<work*> unfinished_streams_;
-    time_point steal_check_ = time_point::max();
+    time_point stuck_check_ = time_point::max();
+    std::uint64_t stuck_mark_ = 0; // a worker is stuck that still has this chunk or an older one
     std::deque<time_point> early_deaths_;
     std::exception_ptr first_start_error_;
     std::exception_ptr broken_;
     std::uint64_t last_chunk_id_ = 0;
     std::uint64_t open_works_ = 0;
     std::uint64_t prefetched_ = 0;         // chunks that wait at busy workers
+    double prefetched_ns_ = 0;             // as long as these are expected to take
     int lowest_prefetched_ = 0;            // no priority among them is lower
     float call_ns_ = 0;                    // moving average of single calls
     std::vector<worker_index> to_restart_; // could not be started; tried again at restart_check_
