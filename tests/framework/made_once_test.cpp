@@ -20,7 +20,7 @@ using coproc::detail::fork_mutex;
 using coproc::detail::made_once;
 
 TEST_CASE("made_once: whoever comes first, all get the same object") {
-    auto& once = *new made_once<int>; // what it has made is never destroyed
+    static auto& once = *new made_once<int>; // what it has made is never destroyed
     std::atomic<int> next{1};
     std::vector<const int*> seen(4);
     std::vector<std::thread> threads;
@@ -34,7 +34,7 @@ TEST_CASE("made_once: whoever comes first, all get the same object") {
 }
 
 TEST_CASE("made_once: the child of a fork does not wait for a thread that was making it") {
-    auto& once = *new made_once<int>;
+    static auto& once = *new made_once<int>;
     std::atomic<bool> making{false};
     std::atomic<bool> go_on{false};
     std::thread slow{[&] {

@@ -14,6 +14,7 @@
 #include <future>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <sys/wait.h>
 #include <thread>
 #include <vector>
@@ -127,7 +128,10 @@ TEST_CASE("loop: handlers of results that come together run in order, each by it
     REQUIRE(eventually([&] { return pool.stats().idle == 1; }));
     io.restart();
     std::vector<int> order;
-    const reactor_stopped nobody_else;
+    // With a sanitizer calls take so long that not all of them are sent at once; the rest is left
+    // to the reactor.
+    std::optional<reactor_stopped> nobody_else;
+    if (!sanitized) nobody_else.emplace();
     asio::post(io, [&] {
         for (int i = 0; i < 6; ++i)
             pool.apply_async(increment, i)
