@@ -11,7 +11,7 @@
 
 namespace coproc::detail {
 
-alignas(continuation) char result_core::closed_mark_ = 0;
+alignas(continuation) char result_core::closed_mark = 0;
 
 /// One per result, made when a thread really sleeps on it and kept: a get that times out again and
 /// again must not grow the list.

@@ -5,7 +5,7 @@
 
 namespace coproc::detail {
 
-alignas(work) char work_inbox::shut_mark_ = 0;
+alignas(work) char work_inbox::shut_place = 0;
 
 work_inbox::~work_inbox() {
     shut();

@@ -192,7 +192,7 @@ void worker_thread::run_calls() noexcept {
         if (outcome.error) break;
         const auto step = run.end();
         if (!step.ended) break;
-        next.reset(step.next, false);
+        next = work_ptr{step.next, false};
         label = {};
         chunk_.of->finish();
         chunk_.of.reset();

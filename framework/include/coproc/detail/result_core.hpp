@@ -107,12 +107,12 @@ private:
 
     /// In place of the list once the result is there.
     static continuation* closed_list() noexcept {
-        return reinterpret_cast<continuation*>(&closed_mark_);
+        return reinterpret_cast<continuation*>(&closed_mark);
     }
     bool sleep(std::optional<steady::time_point> deadline);
 
     // Defined in the library: its address is to be the same for all who use that.
-    alignas(continuation) static char closed_mark_;
+    alignas(continuation) static char closed_mark;
 
     std::atomic<continuation*> waiting_{nullptr};
     std::exception_ptr error_;

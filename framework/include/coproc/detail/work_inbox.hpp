@@ -47,10 +47,10 @@ public:
 
 private:
     /// An address that no work has.
-    static work* shut_mark() noexcept { return reinterpret_cast<work*>(&shut_mark_); }
+    static work* shut_mark() noexcept { return reinterpret_cast<work*>(&shut_place); }
     void append(work* newest_first) noexcept;
 
-    alignas(work) static char shut_mark_;
+    alignas(work) static char shut_place;
 
     std::atomic<work*> head_{nullptr}; // the newest; each refers to the one before it
     work* first_ = nullptr;            // fetched, oldest first
