@@ -54,18 +54,14 @@ public:
     /// An empty object with memory for `count` elements, and no more than twice as much. Or one
     /// without.
     template <class T>
+        requires storage_may_be_kept<T>
     [[nodiscard]] static T take(std::size_t count) noexcept {
-        if constexpr (storage_may_be_kept<T>) {
-            if (T* const kept = static_cast<T*>(look(&tag<T>))) {
-                if (kept->capacity() >= count && kept->capacity() / 2 <= count) {
-                    T value = std::move(*kept);
-                    value.clear();
-                    drop();
-                    return value;
-                }
-            }
-        }
-        return {};
+        auto* const kept = static_cast<T*>(look(&tag<T>));
+        if (kept == nullptr || kept->capacity() < count || kept->capacity() / 2 > count) return {};
+        T value = std::move(*kept);
+        value.clear();
+        drop();
+        return value;
     }
     static void drop() noexcept { exchange({}); }
     /// If it has been there for a second: what comes meanwhile has no use for it.
