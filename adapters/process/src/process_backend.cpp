@@ -28,6 +28,7 @@ dispatcher_limits limits_of(const pool_options& options) {
     limits.max_tasks_per_worker = options.max_tasks_per_worker;
     limits.max_worker_memory = options.max_worker_memory;
     limits.prefetch = prefetch_depth;
+    limits.cpus = known_cpu_count();
     limits.restarts = std::max(4U, 2 * limits.workers);
     return limits;
 }
@@ -46,9 +47,8 @@ process_backend::process_backend(const pool_options& options, dispatcher_limits 
       max_worker_memory_{options.max_worker_memory},
       tag_output_{options.tag_output},
       dispatcher_{[&] {
-          limits.cpus = known_cpu_count();
           limits.asleep = [this](worker_index w) { return seats_[w] && seats_[w]->asleep(); };
-          return std::move(limits);
+          return limits; // what follows reads them, too
       }()},
       seats_(limits.workers),
       joined_{new result_state<void>},
