@@ -60,6 +60,7 @@ worker_seat::worker_seat(boost::intrusive_ptr<process_backend> pool, worker_inde
       handshake_{process_->channel(), initializer, process_->name(), process_->pid()},
       bell_{reactor()},
       end_{reactor()},
+      greeting_time_{reactor()},
       patience_{reactor()},
       quiet_{reactor()} {}
 
@@ -79,11 +80,12 @@ void worker_seat::watch() {
                                   self->over_ = true;
                                   boost::system::error_code ignored;
                                   static_cast<void>(self->bell_.cancel(ignored));
+                                  self->greeting_time_.cancel();
                                   self->patience_.cancel();
                                   self->pool_->on_end(self);
                               });
-        self->patience_.expires_after(handshake::hello_timeout);
-        self->patience_.async_wait([self](boost::system::error_code ec) {
+        self->greeting_time_.expires_after(handshake::hello_timeout);
+        self->greeting_time_.async_wait([self](boost::system::error_code ec) {
             if (!ec) self->pool_->on_no_hello(self);
         });
         self->wait_for_bell();
@@ -272,7 +274,6 @@ void worker_seat::retire() {
     }
     boost::asio::post(reactor(), [self = shared_from_this()] {
         if (self->over_) return;
-        self->retiring_ = true;
         // A static destructor of the program may hang; the pool's end must not.
         self->patience_.expires_after(std::chrono::seconds{5});
         self->patience_.async_wait([self](boost::system::error_code ec) {
@@ -341,10 +342,8 @@ void worker_seat::hear(incoming& message, worker_news& news) {
             ready_.store(true, std::memory_order_release);
         }
         if (now == handshake::state::initializing)
-            boost::asio::post(reactor(), [self = shared_from_this()] {
-                // What other threads have posted since may have come first.
-                if (!self->retiring_) self->patience_.cancel();
-            });
+            boost::asio::post(reactor(),
+                              [self = shared_from_this()] { self->greeting_time_.cancel(); });
         if (now == handshake::state::ready || now == handshake::state::failed)
             news.handshake_now = now;
         return;

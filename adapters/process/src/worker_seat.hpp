@@ -184,11 +184,11 @@ private:
     bool trim_due_ = false;           // the timer runs that gives such memory back
 
     // The reactor's.
-    bool retiring_ = false; // patience_ is for its end
     bool over_ = false;     // the worker has ended: what would wait for it must not keep the seat
     boost::asio::posix::stream_descriptor bell_;
     boost::asio::posix::stream_descriptor end_;
-    boost::asio::steady_timer patience_;
+    boost::asio::steady_timer greeting_time_;
+    boost::asio::steady_timer patience_; // with its end
     boost::asio::steady_timer quiet_;
 };
 
