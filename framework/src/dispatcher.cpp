@@ -3,11 +3,13 @@
 
 #include <coproc/detail/dispatcher.hpp>
 
+#include <coproc/detail/failed.hpp>
 #include <coproc/error.hpp>
 
 #include <algorithm>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace coproc::detail {
 
@@ -33,6 +35,28 @@ timeout_error out_of_time(timeout_kind kind, const work& w, std::uint64_t item) 
 }
 
 cancelled_error called_off(const work& w) { return cancelled_error{title(w) + " was cancelled"}; }
+
+std::exception_ptr called_off_with(const work& w, std::string_view reason) {
+    failure_info where;
+    where.label = w.settings().label_text();
+    return std::make_exception_ptr(failed<cancelled_error>{
+        cancelled_error{title(w) + " was cancelled: " + std::string{reason}}, std::move(where)});
+}
+
+std::exception_ptr read_no_further(const work& w) {
+    return called_off_with(w, "the thread that reads the stream joined the pool, so that the rest "
+                              "of its input was not read (read to the end before join)");
+}
+
+error_for terminated_error() {
+    return [common = std::exception_ptr{}](const work& w) mutable {
+        constexpr std::string_view reason = "the pool was terminated";
+        w.core().mark_observed();
+        if (!w.settings().label_text().empty()) return called_off_with(w, reason);
+        if (!common) common = called_off_with(w, reason);
+        return common;
+    };
+}
 
 void effects::clear() noexcept {
     recall.clear();
@@ -165,6 +189,7 @@ bool dispatcher::done(worker_index index, std::uint64_t chunk_id, chunk_outcome 
         if (may_settle(w)) settle(std::move(c.of), out);
     }
     refill(index, now, out);
+    if (prefetched_ != 0) watch_for_stuck(now);
     check_drained(out);
     return wanted;
 }
@@ -247,6 +272,7 @@ void dispatcher::refused(worker_index index, std::uint64_t chunk_id, std::uint32
         if (item != 0) give_back(c, 0, item, 1);
         settle_if_done(*c.of, out);
     }
+    top_up(now, out);
     refill(index, now, out);
     check_drained(out);
 }
@@ -276,7 +302,7 @@ void dispatcher::expire(time_point now, effects& out) {
     }
     if (stuck_check_ <= now) {
         stuck_check_ = time_point::max();
-        if (!idle_.empty() && (prefetched_ != 0 || !queue_.empty())) pass_by_stuck(now, out);
+        if (prefetched_ != 0 || (!idle_.empty() && !queue_.empty())) pass_by_stuck(now, out);
     }
     if (restart_check_ <= now) {
         restart_check_ = time_point::max();

@@ -80,25 +80,25 @@ void dispatcher::check_drained(effects& out) {
     restart_check_ = stuck_check_ = time_point::max();
 }
 
-void dispatcher::fail_everything(const std::exception_ptr& error, failure_kind kind,
-                                 bool also_running, effects& out) {
+void dispatcher::fail_everything(const error_for& error, failure_kind kind, bool also_running,
+                                 effects& out) {
     while (work* w = queue_.front()) {
         const work_ptr alive{w};
         if (also_running) {
-            cancel(*w, error, kind, out);
+            cancel(*w, error(*w), kind, out);
             continue;
         }
-        fail_item(*w, first_waiting(*w), error, kind);
+        fail_item(*w, first_waiting(*w), error(*w), kind);
         leave_queue(*w);
         settle_if_done(*w, out);
     }
     while (!unfinished_streams_.empty()) {
         work& w = **unfinished_streams_.begin(); // failing takes it off the list
         if (also_running) {
-            cancel(w, error, kind, out);
+            cancel(w, error(w), kind, out);
             continue;
         }
-        fail_item(w, w.end_, error, kind);
+        fail_item(w, w.end_, error(w), kind);
         settle_if_done(w, out);
     }
     if (!also_running) return;
@@ -106,11 +106,11 @@ void dispatcher::fail_everything(const std::exception_ptr& error, failure_kind k
         for (auto& f : workers_[i].inflight) {
             if (!f.what.of) continue;
             const work_ptr w = f.what.of;
-            cancel(*w, error, kind, out);
+            cancel(*w, error(*w), kind, out);
         }
 }
 
-void dispatcher::terminate(std::exception_ptr error, effects& out) {
+void dispatcher::terminate(const error_for& error, effects& out) {
     closed_ = true;
     fail_everything(error, failure_kind::cancelled, true, out);
     check_drained(out);
@@ -120,7 +120,7 @@ void dispatcher::break_down(std::exception_ptr error, effects& out) {
     broken_ = std::move(error);
     to_restart_.clear();
     restart_check_ = time_point::max();
-    fail_everything(broken_, failure_kind::failed, false, out);
+    fail_everything([this](const work&) { return broken_; }, failure_kind::failed, false, out);
     check_drained(out);
 }
 

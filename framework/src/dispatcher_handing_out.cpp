@@ -28,8 +28,11 @@ constexpr double prefetch_limit_ns = 2.5e6;
 constexpr double prefetch_deep_ns = 2e5;
 // Work that waits at a busy worker is worth taking back for an idle one from here on.
 constexpr double steal_worth_ns = 5e4;
-// After this a worker that is still at the same chunk is stuck.
+// After this a worker that is still at the same chunk is stuck. While nobody is idle it takes
+// longer: what waits behind is worth being taken back for a worker that has enough to do only if
+// the duration was misjudged by far.
 constexpr auto patience = 1ms;
+constexpr auto crowded_patience = 10ms;
 // Calls below this surely need a CPU for as long as they take, so that more workers than CPUs are
 // of no use. It takes so long to wake a worker, and so long for one to get from a call to the next.
 constexpr float tiny_call_ns = 2e3;
@@ -136,7 +139,8 @@ bool dispatcher::stack(time_point now, effects& out) {
     while (!hungry_.empty()) {
         const auto index = hungry_.back();
         worker& wk = workers_[index];
-        const bool had_room = wk.hungry && wk.state == life::busy && !wk.inflight.empty();
+        const bool had_room = wk.hungry && wk.state == life::busy && !wk.inflight.empty() &&
+                              !wk.retiring && wk.tasks_left != 0;
         const bool stacked = had_room && may_prefetch(wk);
         // What is first in the queue is not to be stacked; nor would it be elsewhere.
         if (had_room && !wk.stuck && !stacked) return false;
@@ -172,12 +176,13 @@ void dispatcher::steal_for_idle(time_point now, effects& out) {
 
 /// Whoever has not got on by then is not waited for.
 void dispatcher::watch_for_stuck(time_point now) noexcept {
-    if (stuck_check_ != time_point::max()) return;
-    stuck_check_ = now + patience;
+    const auto at = now + (idle_.empty() ? crowded_patience : patience);
+    if (stuck_check_ <= at) return;
+    stuck_check_ = at;
     stuck_mark_ = last_chunk_id_;
 }
 
-/// While there is somebody idle, nothing is to wait for a worker that is stuck.
+/// Nothing is to wait for a worker that is stuck, be the others idle or busy with what came later.
 void dispatcher::pass_by_stuck(time_point now, effects& out) {
     for (worker_index i = 0; i < workers_.size(); ++i) {
         worker& wk = workers_[i];

@@ -28,7 +28,17 @@ private:
 
 boost::asio::execution_context::id loop_service::id;
 
-thread_local std::shared_ptr<event_loop> last_asked_for;
+/// The loop that the thread asked for last. Null once the thread's own objects have been destroyed:
+/// the destructors of others may still use a pool.
+std::shared_ptr<event_loop>* last_asked_for() noexcept {
+    thread_local bool gone = false;
+    struct lasting {
+        std::shared_ptr<event_loop> loop;
+        ~lasting() { gone = true; }
+    };
+    thread_local lasting kept;
+    return gone ? nullptr : &kept.loop;
+}
 
 thread_local loop_visit* visiting = nullptr;
 
@@ -62,19 +72,22 @@ event_loop::event_loop(boost::asio::execution_context& context)
     : generation_{count_forks()}, context_{&context} {}
 
 std::shared_ptr<event_loop> event_loop::of(boost::asio::execution_context& context) {
-    auto& recent = last_asked_for;
-    if (recent && recent->generation_ == count_forks()) {
+    auto* const recent = last_asked_for();
+    if (recent != nullptr && *recent && (*recent)->generation_ == count_forks()) {
         // Another context may have been made where one was before.
-        const std::scoped_lock lock{recent->mutex_};
-        if (recent->context_ == &context) return recent;
+        const std::scoped_lock lock{(*recent)->mutex_};
+        if ((*recent)->context_ == &context) return *recent;
     }
     auto found = boost::asio::use_service<loop_service>(context).loop;
     if (found->generation_ != count_forks()) return nullptr;
-    recent = found;
+    if (recent != nullptr) *recent = found;
     return found;
 }
 
-const std::shared_ptr<event_loop>& event_loop::recent() noexcept { return last_asked_for; }
+event_loop* event_loop::recent() noexcept {
+    const auto* const loop = last_asked_for();
+    return loop != nullptr ? loop->get() : nullptr;
+}
 
 boost::asio::io_context* event_loop::running_here() noexcept {
     if (generation_ != count_forks()) return nullptr;

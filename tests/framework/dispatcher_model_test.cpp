@@ -68,7 +68,7 @@ public:
             if (std::exchange(b.stream, false)) d_.extend(*w, 0, false, now_, out_);
         obey();
         if (by_force)
-            d_.terminate(error_of("terminated"), out_);
+            d_.terminate(error_for_all("terminated"), out_);
         else
             d_.close(out_);
         obey();

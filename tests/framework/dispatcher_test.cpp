@@ -466,6 +466,43 @@ TEST_CASE("a call that turns out to be long holds up nothing that was held back"
     CHECK(o.d.next_deadline() == steady::time_point::max()); // nothing more to look after
 }
 
+TEST_CASE("a call that turns out to be long holds up nothing while the others never rest") {
+    office o{2, 10};
+    teach(o, 10us);
+    for (int i = 0; i < 30; ++i)
+        o.submit(fake_call());
+    auto all = o.handed_out();
+    CHECK(all.size() == 22);
+    const auto takes_long = all[0].worker;
+    const auto is_there = [&](const auto& each) { return each.worker == takes_long; };
+    // The other one goes on, and more comes as fast as it is done.
+    std::vector<effects::target> recalled;
+    for (int step = 0; step < 1000 && recalled.empty(); ++step) {
+        const auto at = std::ranges::find_if_not(all, is_there);
+        REQUIRE(at != all.end());
+        const auto next = *at;
+        all.erase(at);
+        o.now += 100us;
+        o.done(next, 10us);
+        o.submit(fake_call());
+        CHECK_FALSE(o.d.any_idle());
+        for (auto& a : o.handed_out())
+            all.push_back(std::move(a));
+        if (o.d.next_deadline() <= o.now) o.d.expire(o.now, o.out);
+        recalled = std::exchange(o.out.recall, {});
+    }
+    CHECK(recalled.size() == 10);
+    for (const auto& r : recalled) {
+        CHECK(r.worker == takes_long);
+        o.d.returned(r.worker, r.chunk_id, o.now, o.out);
+        std::erase_if(all, [&](const auto& a) { return a.what.id == r.chunk_id; });
+    }
+    // They come first, at the other one.
+    const auto works = o.handed_out();
+    CHECK(std::ranges::none_of(works, is_there));
+    CHECK(std::ranges::count_if(all, is_there) == 1);
+}
+
 TEST_CASE("whether a plain call may be held back can be told") {
     sleepy_office o{1};
     CHECK_FALSE(o.d.may_hold_back()); // nobody is at work
@@ -662,6 +699,20 @@ TEST_CASE("a chunk that could not be handed over fails its item, the rest goes o
 }
 
 // --- cancel ---------------------------------------------------------------------------------------
+
+TEST_CASE("what comes back from a chunk that could not be handed over is for all who are idle") {
+    office o{2};
+    const auto m = fake_map(20, {.chunk_size = 10});
+    o.submit(m);
+    const auto all = o.handed_out();
+    REQUIRE(all.size() == 2);
+    o.done(all[0]);
+    CHECK(o.d.any_idle());
+    o.d.refused(all[1].worker, all[1].what.id, 9, error_of("cannot be sent"), o.now, o.out);
+    const auto again = o.handed_out();
+    REQUIRE_FALSE(again.empty());
+    CHECK(again[0].worker == all[0].worker);
+}
 
 TEST_CASE("cancel drops what is queued") {
     office o{1};
@@ -894,6 +945,26 @@ TEST_CASE("a worker is replaced after so many tasks, and gets no more than these
     CHECK(o.d.stats().workers_started == 2);
 }
 
+TEST_CASE("a worker gets no more than its share, also while it is busy and more comes") {
+    office o{{.workers = 1, .max_tasks_per_worker = 30, .prefetch = 10}};
+    teach(o, 10us); // twenty calls
+    for (int i = 0; i < 5; ++i)
+        o.submit(fake_call());
+    auto all = o.handed_out();
+    CHECK(all.size() == 5);
+    for (int i = 0; i < 20; ++i)
+        o.submit(fake_call());
+    for (auto& a : o.handed_out())
+        all.push_back(std::move(a));
+    CHECK(all.size() == 10);
+    for (const auto& a : all)
+        o.done(a, 10us);
+    CHECK(o.handed_out().empty());
+    CHECK(o.out.retire == std::vector<worker_index>{0});
+    o.d.ready(0, o.now, o.out);
+    CHECK(o.handed_out().size() == 11);
+}
+
 TEST_CASE("a worker that has grown too large is replaced when it has done what it has") {
     office o{{.workers = 1, .max_worker_memory = 1000, .prefetch = 1}};
     teach(o, 10us);
@@ -1062,9 +1133,11 @@ TEST_CASE("a closed pool has not drained before its streams have ended; they can
     o.submit(other);
     o.d.close(o.out);
     CHECK_FALSE(o.out.drained);
-    o.d.end_streams([&](const detail::work& w) { return w.consumer() == me; }, o.out);
+    o.d.end_streams([&](const detail::work& w) { return w.consumer() == me; },
+                    error_for_all("joined"), o.out);
     CHECK(o.finished().size() == 1);
-    CHECK(mine->failures == 0);
+    CHECK(mine->failures == 1);
+    CHECK(text_of(mine->failure) == "joined");
     CHECK_FALSE(o.out.drained);
     o.d.extend(*other, 0, false, o.now, o.out);
     CHECK(o.out.drained);
@@ -1076,10 +1149,12 @@ TEST_CASE("a stream that was made to end while an item runs ends with it") {
     o.submit(s);
     const auto c = o.only();
     o.d.close(o.out);
-    o.d.end_streams([](const detail::work&) { return true; }, o.out);
+    o.d.end_streams([](const detail::work&) { return true; }, error_for_all("joined"), o.out);
     CHECK_FALSE(o.out.drained);
     o.done(0, c);
     CHECK(o.finished().size() == 1);
+    CHECK(s->failed_at == 1);
+    CHECK(o.d.stats().completed == 1);
     CHECK(o.out.drained);
 }
 
@@ -1100,7 +1175,7 @@ TEST_CASE("a closed pool drains when all is done, once") {
     CHECK(o.out.drained);
     o.out.clear();
     o.d.close(o.out);
-    o.d.terminate(error_of("terminated"), o.out);
+    o.d.terminate(error_for_all("terminated"), o.out);
     o.d.expire(o.now + 1h, o.out);
     CHECK(o.out.empty());
     CHECK(o.d.stats().workers == 0);
@@ -1132,7 +1207,7 @@ TEST_CASE("terminate fails everything at once, each with one failure") {
     const auto next = o.only();
     CHECK(next.of->many());
     o.finished();
-    o.d.terminate(error_of("terminated"), o.out);
+    o.d.terminate(error_for_all("terminated"), o.out);
     CHECK(o.out.drained);
     CHECK(o.out.stop.size() == 2);
     CHECK(o.finished().size() == works.size() - 1);

@@ -80,6 +80,10 @@ inline fake_ptr fake_stream(std::uint64_t items, const coproc::task_options& opt
 inline std::exception_ptr error_of(const std::string& text) {
     return std::make_exception_ptr(std::runtime_error{text});
 }
+/// The same for every work.
+inline auto error_for_all(const std::string& text) {
+    return [error = error_of(text)](const detail::work&) { return error; };
+}
 
 inline std::string text_of(const std::exception_ptr& error) {
     if (!error) return "none";

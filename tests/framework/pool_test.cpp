@@ -626,6 +626,21 @@ TEST_CASE("close lets what was given finish; after it nothing more is taken") {
     CHECK(pool.stats().workers == 0);
 }
 
+namespace {
+
+/// What the error of a task says of it.
+std::string label_of(coproc::async_result<int>& failed) {
+    try {
+        failed.get(patience);
+    } catch (const coproc::task_failure& e) {
+        return std::string{e.label()};
+    } catch (const std::exception&) { // NOLINT(bugprone-empty-catch)
+    }
+    return "says nothing";
+}
+
+} // namespace
+
 TEST_CASE("terminate fails what waits and what runs") {
     const auto backend = each_backend();
     CAPTURE(backend);
@@ -633,12 +648,14 @@ TEST_CASE("terminate fails what waits and what runs") {
     coproc::pool pool{on(backend, 1)};
     auto running = pool.apply_async(hold, seen.path("in"), seen.path("never"));
     auto queued = pool.apply_async(square, 3);
+    auto labelled = pool.with({.label = "the last one"}).apply_async(square, 3);
     auto map = pool.map_async(square, {1, 2});
     auto stream = pool.imap(square, {1, 2});
     REQUIRE(eventually([&] { return sees_sign(seen.path("in")); }));
     pool.terminate();
     CHECK_THROWS_AS(running.get(patience), coproc::cancelled_error);
     CHECK_THROWS_AS(queued.get(patience), coproc::cancelled_error);
+    CHECK(label_of(labelled) == "the last one");
     CHECK_THROWS_AS(map.get(patience), coproc::cancelled_error);
     CHECK_THROWS_AS(stream.next(patience), coproc::cancelled_error);
     CHECK(stream.next(patience) == std::nullopt);

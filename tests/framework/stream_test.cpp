@@ -267,7 +267,7 @@ TEST_CASE("dropping a stream releases the producer and cancels what is left") {
     CHECK(log.count(coproc::log_kind::unobserved_error) == 0);
 }
 
-TEST_CASE("join ends the stream that its thread reads") {
+TEST_CASE("join cuts off the stream that its thread reads, which says so") {
     const auto backend = each_backend();
     CAPTURE(backend);
     coproc::pool pool{on(backend)};
@@ -276,9 +276,26 @@ TEST_CASE("join ends the stream that its thread reads") {
     pool.close();
     CHECK(pool.join(patience));
     int left = 0;
-    while (stream.next(patience))
-        ++left;
+    const auto read_all = [&] {
+        while (stream.next(patience))
+            ++left;
+    };
+    CHECK_THROWS_AS(read_all(), coproc::cancelled_error);
     CHECK(left > 0);
+    CHECK(stream.next(patience) == std::nullopt);
+}
+
+TEST_CASE("a stream whose input has been read to its end is complete after a join") {
+    const auto backend = each_backend();
+    CAPTURE(backend);
+    coproc::pool pool{on(backend)};
+    auto stream = pool.imap(square, {1, 2, 3});
+    CHECK(stream.next(patience) == 1);
+    pool.close();
+    CHECK(pool.join(patience));
+    CHECK(stream.next(patience) == 4);
+    CHECK(stream.next(patience) == 9);
+    CHECK(stream.next(patience) == std::nullopt);
 }
 
 TEST_CASE("a stream of values that only move") {

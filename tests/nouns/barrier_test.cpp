@@ -16,6 +16,9 @@ TEMPLATE_TEST_CASE("barrier: its numbers", "", BARRIER_VOCABULARIES) {
     CHECK(one.wait() == 0);
     CHECK(one.wait(0s) == 0);
     CHECK(barrier{std::size_t{3}}.parties() == 3);
+    const barrier own;
+    CHECK(own.parties() == 1);
+    CHECK(own.wait() == 0);
     CHECK_THROWS_AS(barrier{0}, std::invalid_argument);
     CHECK_THROWS_AS(barrier{-1}, std::invalid_argument);
 }

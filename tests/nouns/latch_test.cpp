@@ -32,6 +32,7 @@ TEMPLATE_TEST_CASE("latch: counts down to zero, once", "", LATCH_VOCABULARIES) {
     two.arrive_and_wait(2);
     CHECK(two.try_wait());
 
+    CHECK(latch{}.try_wait());
     CHECK(latch{0}.try_wait());
     latch{0}.wait();
     CHECK_THROWS_AS(latch{-1}, std::invalid_argument);

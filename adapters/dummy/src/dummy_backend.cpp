@@ -140,8 +140,7 @@ void dummy_backend::terminate() {
     decide([&](errands& later) {
         inbox_.shut();
         flush(later);
-        dispatcher_.terminate(
-            std::make_exception_ptr(cancelled_error{"coproc: the pool was terminated"}), effects_);
+        dispatcher_.terminate(terminated_error(), effects_);
         // An initializer is not waited for either.
         for (auto& each : slots_)
             if (each.thread && !each.thread->ready) {
@@ -153,7 +152,8 @@ void dummy_backend::terminate() {
 
 void dummy_backend::abandon_streams_of(std::thread::id consumer) {
     decide([&](errands&) {
-        dispatcher_.end_streams([&](const work& w) { return w.consumer() == consumer; }, effects_);
+        dispatcher_.end_streams([&](const work& w) { return w.consumer() == consumer; },
+                                read_no_further, effects_);
     });
 }
 

@@ -132,7 +132,8 @@ private:
     const bool in_runs_; // may they be
     std::uint32_t runs_ = 0;
     steady::time_point look_after_at_ = steady::time_point::max();
-    effects effects_; // what the dispatcher has just decided
+    bool looks_soon_ = false; // as is due while threads are idle
+    effects effects_;         // what the dispatcher has just decided
     std::vector<slot> slots_;
     const std::size_t most_spinning_;  // they take the CPU of those who have something to do
     std::size_t threads_ = 0;          // that are there or about to be, but for those given up

@@ -24,8 +24,11 @@ constexpr float short_call_ns = 5'000;
 constexpr float wake_worth_ns = 20'000;
 // What a thread takes at once of short calls.
 constexpr float run_ns = 10'000;
-// When a call that was thought to be short is found not to be, should nothing show it sooner.
+// When a call that was thought to be short is found not to be, should nothing show it sooner: while
+// threads are idle, and while all have enough to do, so that only what waits behind it in its run
+// suffers.
 constexpr auto short_call_patience = 1ms;
+constexpr auto crowded_patience = 10ms;
 
 } // namespace
 
@@ -148,8 +151,11 @@ void dummy_backend::see_that_somebody_listens(errands& later) {
         // and whoever leaves the next sees that nobody does.
         if (!deaf || !inbox_.any_left()) break;
     }
-    if (short_runs_ != 0 && dispatcher_.any_idle() && look_after_at_ == steady::time_point::max()) {
-        look_after_at_ = steady::now() + short_call_patience;
+    const bool soon = dispatcher_.any_idle();
+    const bool looks = look_after_at_ != steady::time_point::max();
+    if (short_runs_ != 0 && (!looks || (soon && !looks_soon_))) {
+        look_after_at_ = steady::now() + (soon ? short_call_patience : crowded_patience);
+        looks_soon_ = soon;
         for (worker_index i = 0; i < slots_.size(); ++i)
             slots_[i].seen_at = place_of(i);
         set_timer();

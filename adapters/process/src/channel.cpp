@@ -182,7 +182,7 @@ void endpoint::corrupt(const char* what) {
 // --- sending
 
 void endpoint::refresh_head() {
-    const std::uint64_t head = out_.shared->head.load(std::memory_order_acquire);
+    const std::uint64_t head = out_.shared->head.load(); // see want_room()
     if (head < out_.head_seen || head > out_.tail) corrupt("a position that cannot be");
     out_.head_seen = head;
     while (!out_.blocks.empty() && out_.blocks.front().position < head) {
@@ -384,8 +384,31 @@ bool endpoint::revoke(message_token token) noexcept {
     if (token.position < out_.head_seen)
         return false; // consumed, and its place may be in use again
     auto expected = claim_word(token.position, entry_state::waiting);
-    return claim_of(out_.data + offset_in_ring(token.position))
-        .compare_exchange_strong(expected, claim_word(token.position, entry_state::revoked));
+    if (!claim_of(out_.data + offset_in_ring(token.position))
+             .compare_exchange_strong(expected, claim_word(token.position, entry_state::revoked)))
+        return false;
+    // A worker looks at the payload of what it has claimed only.
+    const auto at = std::ranges::lower_bound(out_.blocks, token.position, {}, &block::position);
+    if (at != out_.blocks.end() && at->position == token.position) {
+        blocks_out_.release(at->where);
+        out_.blocks.erase(at);
+    }
+    return true;
+}
+
+bool endpoint::want_room() {
+    // Sequentially consistent, here and in tell_of_room(): either we see how far the worker is, or
+    // it sees that we wait.
+    control_->parent_wants_room.store(1);
+    refresh_head();
+    return room() >= header_bytes;
+}
+
+/// Before the worker sleeps: it has taken out all there was.
+void endpoint::tell_of_room() noexcept {
+    in_.shared->head.store(in_.head);
+    auto& wanted = control_->parent_wants_room;
+    if (wanted.load() != 0 && wanted.exchange(0) != 0) os::ring(bell());
 }
 
 void endpoint::trim() noexcept {
@@ -556,6 +579,7 @@ incoming* endpoint::wait() {
         if (os::spin_for(std::min(spin_ns_, limit), [&] { return has_message(); })) continue;
 
         tell_of_unheard();
+        tell_of_room();
         current_.kept_.let_go(); // a call may be far away
         sleeps.store(1);
         if (!has_message() && !os::futex_wait(sleeps, 1, quiet)) {

@@ -51,7 +51,8 @@ public:
     using error::error;
 };
 
-/// The peer takes no messages out: more than `guaranteed_messages` are under way.
+/// The peer takes no messages out: more than `guaranteed_messages` are under way, those that were
+/// revoked included. There will be room when it has got on: see endpoint::want_room.
 class channel_full : public error {
 public:
     using error::error;
@@ -207,8 +208,13 @@ public:
     void flush_reply() noexcept;
 
     /// Takes back a message that the worker has not begun: true: it never will. The parent's, for
-    /// calls; one revocation per message. Belongs to the sending side's thread.
+    /// calls; one revocation per message. Belongs to the sending side's thread. Its place in the
+    /// ring stays taken until the worker gets there; the memory of a large payload does not.
     bool revoke(message_token token) noexcept;
+
+    /// Parent, after channel_full: has the worker ring the reactor's bell when it has taken out
+    /// what there is. True: there is room already.
+    [[nodiscard]] bool want_room();
 
     /// Gives the memory of large payloads that have been consumed back to the system, down to a
     /// small cache. For quiet moments; belongs to the sending side's thread.
@@ -308,6 +314,7 @@ private:
     void ring(bool with_reply) noexcept;
     [[nodiscard]] bool arm_for(std::uint32_t whom) noexcept;
     void tell_of_unheard() noexcept;
+    void tell_of_room() noexcept;
     [[nodiscard]] bool promise_kept() noexcept;
     void skip(std::uint32_t size) noexcept;
     [[noreturn]] static void corrupt(const char* what);

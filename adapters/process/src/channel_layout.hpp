@@ -103,6 +103,7 @@ struct channel_control {
     std::atomic<std::uint32_t> spin_ns{0};                           // how long the worker may spin
     alignas(cache_line) std::atomic<std::uint32_t> parent_armed{0};  // announce, and a slot
     std::atomic<std::uint32_t> worker_wants_room{0};                 // futex
+    std::atomic<std::uint32_t> parent_wants_room{0}; // the worker rings before it sleeps
 
     alignas(cache_line) std::atomic<std::uint64_t> running_id{0};
     std::atomic<std::uint64_t> running_since{0};

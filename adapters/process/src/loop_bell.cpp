@@ -47,8 +47,8 @@ loop_bell::loop_bell(boost::asio::io_context& context)
 loop_bell::~loop_bell() { no_longer_private(bell_.get()); }
 
 std::shared_ptr<loop_bell> loop_bell::here() {
-    const auto& loop = event_loop::recent();
-    auto* const context = loop ? loop->running_here() : nullptr;
+    auto* const loop = event_loop::recent();
+    auto* const context = loop != nullptr ? loop->running_here() : nullptr;
     if (context == nullptr) return nullptr;
     try {
         return std::static_pointer_cast<loop_bell>(

@@ -141,12 +141,11 @@ void process_backend::close() {
 }
 
 void process_backend::terminate() {
-    const auto error = std::make_exception_ptr(cancelled_error{"coproc: the pool was terminated"});
     decide([&](dispatcher& d, effects& out) {
         terminated_ = true;
         inbox_.shut();
         fetch_left();
-        d.terminate(error, out);
+        d.terminate(terminated_error(), out);
         out.stop.clear(); // all workers are stopped
         out.start.clear();
         out.assign.clear();
@@ -179,7 +178,8 @@ void process_backend::dismiss_all(bool at_once) {
 
 void process_backend::abandon_streams_of(std::thread::id consumer) {
     decide([&](dispatcher& d, effects& out) {
-        d.end_streams([&](const work& w) { return w.consumer() == consumer; }, out);
+        d.end_streams([&](const work& w) { return w.consumer() == consumer; }, read_no_further,
+                      out);
         return true;
     });
 }

@@ -64,14 +64,16 @@ private:
     /// decision.
     struct plan;
     using listener = worker_seat::listener;
+    /// `to_send`: takes the seats that have been posted something; they are sent it here otherwise.
     template <class Event>
-    bool decide(Event&& event, const listener& by);
+    bool decide(Event&& event, const listener& by, std::vector<seat_ptr>* to_send = nullptr);
     template <class Event>
     bool decide(Event&& event) {
         return decide(std::forward<Event>(event), listener{});
     }
     template <class Event>
-    bool decide(std::unique_lock<patient_mutex> lock, Event&& event, const listener& by);
+    bool decide(std::unique_lock<patient_mutex> lock, Event&& event, const listener& by,
+                std::vector<seat_ptr>* to_send = nullptr);
     void fetch_left();
     void submit_plain(work& w);
     void see_to_inbox();
@@ -82,14 +84,16 @@ private:
     void digest(const seat_ptr& seat, worker_news news);
     void hear_out(const seat_ptr& seat, worker_seat::afterwards then);
     void take_back(const seat_ptr& seat, std::uint64_t chunk_id, bool insist);
-    void give_back(const seat_ptr& seat, std::uint64_t chunk_id);
+    void give_back(const seat_ptr& seat, std::uint64_t chunk_id, std::vector<seat_ptr>* to_send);
     void stop_seat(const seat_ptr& seat, loss what);
     void dismiss_faulty(const seat_ptr& seat, bool greeting_failed);
     void bury(const seat_ptr& seat, int exit_code, std::optional<running_call> running);
     template <class F>
     void once_digested(const seat_ptr& seat, F&& then);
     void send(const seat_ptr& seat, const listener& by);
-    void refuse(const seat_ptr& seat, const chunk& c, std::exception_ptr error);
+    void send_to(const seat_ptr& seat, const listener& by, std::vector<seat_ptr>& others);
+    void refuse(const seat_ptr& seat, const chunk& c, std::exception_ptr error,
+                std::vector<seat_ptr>& to_send);
     void process_ended(const seat_ptr& seat);
     /// What the log is to hear of a worker that was replaced or could not be started: noted under
     /// the lock, said behind it.

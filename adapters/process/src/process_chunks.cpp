@@ -29,16 +29,30 @@ constexpr std::int64_t tiny_call_ns = 2'000;
 // --- to the workers ----------------------------------------------------------------------------------------------
 
 void process_backend::send(const seat_ptr& seat, const listener& by) {
+    // What cannot be sent makes room for others, which may not be sendable either: this goes on
+    // here, and not one call deeper for each.
+    std::vector<seat_ptr> others;
+    send_to(seat, by, others);
+    while (!others.empty()) {
+        const seat_ptr next = std::move(others.back());
+        others.pop_back();
+        send_to(next, listener{}, others);
+    }
+}
+
+void process_backend::send_to(const seat_ptr& seat, const listener& by,
+                              std::vector<seat_ptr>& others) {
     while (auto left = seat->send(max_worker_memory_ != 0, by))
         if (left->error)
-            refuse(seat, left->what, std::move(left->error));
+            refuse(seat, left->what, std::move(left->error), others);
         else
-            give_back(seat, left->what.id);
+            give_back(seat, left->what.id, &others);
 }
 
 /// The chunk could not be encoded. Which of its items is to blame is found by trying them one by
 /// one.
-void process_backend::refuse(const seat_ptr& seat, const chunk& c, std::exception_ptr error) {
+void process_backend::refuse(const seat_ptr& seat, const chunk& c, std::exception_ptr error,
+                             std::vector<seat_ptr>& to_send) {
     std::uint32_t culprit = 0;
     for (std::uint32_t i = 0; c.count > 1 && i < c.count; ++i) {
         chunk single = c;
@@ -58,10 +72,12 @@ void process_backend::refuse(const seat_ptr& seat, const chunk& c, std::exceptio
         }
     }
     auto told = local_failure(error, seat->where(*c.of, c.first + culprit));
-    decide([&](dispatcher& d, effects& out) {
-        d.refused(seat->index(), c.id, culprit, std::move(told), steady::now(), out);
-        return true;
-    });
+    decide(
+        [&](dispatcher& d, effects& out) {
+            d.refused(seat->index(), c.id, culprit, std::move(told), steady::now(), out);
+            return true;
+        },
+        listener{}, &to_send);
 }
 
 /// A chunk that is wanted back (`insist`: or not wanted at all). What has not been started is
@@ -70,7 +86,7 @@ void process_backend::take_back(const seat_ptr& seat, std::uint64_t chunk_id, bo
     for (;;) {
         switch (seat->revoke(chunk_id, insist)) {
         case worker_seat::revocation::revoked:
-            give_back(seat, chunk_id);
+            give_back(seat, chunk_id, nullptr);
             return;
         case worker_seat::revocation::unknown:
             return;
@@ -91,16 +107,21 @@ void process_backend::take_back(const seat_ptr& seat, std::uint64_t chunk_id, bo
     }
 }
 
-void process_backend::give_back(const seat_ptr& seat, std::uint64_t chunk_id) {
-    decide([&](dispatcher& d, effects& out) {
-        if (seats_[seat->index()] == seat) d.returned(seat->index(), chunk_id, steady::now(), out);
-        return true;
-    });
+void process_backend::give_back(const seat_ptr& seat, std::uint64_t chunk_id,
+                                std::vector<seat_ptr>* to_send) {
+    decide(
+        [&](dispatcher& d, effects& out) {
+            if (seats_[seat->index()] == seat)
+                d.returned(seat->index(), chunk_id, steady::now(), out);
+            return true;
+        },
+        listener{}, to_send);
 }
 
 // --- from the workers --------------------------------------------------------------------------------------------
 
 void process_backend::digest(const seat_ptr& seat, worker_news news) {
+    if (seat->keeps_unsent()) send(seat, listener{}); // there may be room now
     if (news.empty() && !news.counted) return;
     const auto index = seat->index();
     const bool greeting_failed = news.handshake_now == handshake::state::failed;

@@ -5,6 +5,7 @@
 
 #include <src/process_backend.hpp>
 
+#include <algorithm>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -43,13 +44,13 @@ struct process_backend::plan {
 /// Feeds the dispatcher one event under the lock, and does what follows from it. Returns what the
 /// event returned.
 template <class Event>
-bool process_backend::decide(Event&& event, const listener& by) {
-    return decide(std::unique_lock{mutex_}, std::forward<Event>(event), by);
+bool process_backend::decide(Event&& event, const listener& by, std::vector<seat_ptr>* to_send) {
+    return decide(std::unique_lock{mutex_}, std::forward<Event>(event), by, to_send);
 }
 
 template <class Event>
 bool process_backend::decide(std::unique_lock<patient_mutex> lock, Event&& event,
-                             const listener& by) {
+                             const listener& by, std::vector<seat_ptr>* to_send) {
     // A thread keeps its lists, so that nothing is allocated for a task; a nested decision has
     // lists of its own.
     thread_local bool in_use = false; // or gone: a pool may end after the thread's own objects
@@ -71,6 +72,12 @@ bool process_backend::decide(std::unique_lock<patient_mutex> lock, Event&& event
     see_to_inbox();
     bind(p);
     lock.unlock();
+    if (to_send != nullptr) {
+        for (auto& seat : p.assign)
+            if (std::ranges::find(*to_send, seat) == to_send->end())
+                to_send->push_back(std::move(seat));
+        p.assign.clear();
+    }
     carry_out(p, by);
     p.clear();
     return answer;

@@ -162,6 +162,24 @@ std::optional<worker_seat::unsent> worker_seat::send(bool want_rss, const listen
     return failed;
 }
 
+std::optional<chunk> worker_seat::next_to_send() noexcept {
+    if (unsent_.empty()) return outbox_.take();
+    std::optional<chunk> next{std::move(unsent_.front())};
+    unsent_.pop_front();
+    keeps_unsent_.store(!unsent_.empty(), std::memory_order_relaxed);
+    return next;
+}
+
+/// All that is to be sent, with this in front: so that it can be revoked while it is kept. False:
+/// there is room by now.
+bool worker_seat::keep_unsent(chunk what) {
+    unsent_.push_front(std::move(what));
+    while (auto next = outbox_.take())
+        unsent_.push_back(std::move(*next));
+    keeps_unsent_.store(true, std::memory_order_relaxed);
+    return !process_->channel().want_room();
+}
+
 std::optional<worker_seat::unsent> worker_seat::send_some(bool want_rss, const listener& by,
                                                           bool& more) {
     // Behind the lock: the one that is woken may take the CPU from us at once.
@@ -175,9 +193,9 @@ std::optional<worker_seat::unsent> worker_seat::send_some(bool want_rss, const l
     std::vector<chunk> dropped; // released outside the lock
     const std::scoped_lock lock{mutex_};
     more = false;
-    if (outbox_.empty()) return {}; // another thread has sent it
+    if (unsent_.empty() && outbox_.empty()) return {}; // another thread has sent it
     if (left_) {
-        while (auto next = outbox_.take())
+        while (auto next = next_to_send())
             dropped.push_back(std::move(*next));
         return {};
     }
@@ -190,13 +208,19 @@ std::optional<worker_seat::unsent> worker_seat::send_some(bool want_rss, const l
         }
     } const at_the_end{wake, was_asleep_};
     for (std::size_t bytes = 0; bytes < most_at_a_time;) {
-        auto next = outbox_.take();
+        auto next = next_to_send();
         if (!next) return {};
-        if (!unwanted_.empty() && std::erase(unwanted_, next->id) != 0)
-            return unsent{std::move(*next), nullptr};
+        if (!unwanted_.empty()) {
+            const bool unwanted = std::ranges::find(unwanted_, next->id) != unwanted_.end();
+            // Chunks are sent in the order of their numbers: what is noted of older ones is stale.
+            std::erase_if(unwanted_, [&](std::uint64_t id) { return id <= next->id; });
+            if (unwanted) return unsent{std::move(*next), nullptr};
+        }
         try {
             teach();
             bytes += put(*next, want_rss, by);
+        } catch (const channel_full&) {
+            if (keep_unsent(std::move(*next))) return {};
         } catch (...) {
             return unsent{std::move(*next), std::current_exception()};
         }
@@ -251,6 +275,12 @@ worker_seat::revocation worker_seat::revoke(std::uint64_t chunk_id, bool for_goo
     chunk dropped; // released outside the lock
     const std::scoped_lock lock{mutex_};
     if (left_) return revocation::unknown;
+    if (const auto kept = std::ranges::find(unsent_, chunk_id, &chunk::id); kept != unsent_.end()) {
+        dropped = std::move(*kept);
+        unsent_.erase(kept);
+        keeps_unsent_.store(!unsent_.empty(), std::memory_order_relaxed);
+        return revocation::revoked;
+    }
     auto* const at = flights_.find(chunk_id);
     if (at == nullptr) {
         // Either its reply has just been heard, or another thread is about to send it. Nobody
@@ -450,11 +480,14 @@ void worker_seat::after_last_words(std::function<void()> then) {
 
 bool worker_seat::leave() {
     flights dropped; // released outside the lock
+    std::deque<chunk> dropped_unsent;
     const std::scoped_lock lock{mutex_};
     if (left_) return false;
     left_ = true;
     leave_loop();
     std::swap(dropped, flights_);
+    dropped_unsent.swap(unsent_);
+    keeps_unsent_.store(false, std::memory_order_relaxed);
     return true;
 }
 

@@ -91,7 +91,12 @@ public:
     };
     /// Puts what has been posted on the channel, and wakes the worker if it sleeps. At the first
     /// one that cannot be sent it ends and returns that. When dead, it takes all and sends nothing.
+    /// What the channel has no room for is kept until the worker rings for more, or replies.
     std::optional<unsent> send(bool want_rss, const listener& by);
+    /// There is such a thing: send() once more.
+    [[nodiscard]] bool keeps_unsent() const noexcept {
+        return keeps_unsent_.load(std::memory_order_relaxed);
+    }
     enum class revocation {
         revoked, ///< it had not been started and never will be
         started, ///< too late
@@ -153,6 +158,8 @@ private:
     void hear_all(worker_news& news, afterwards then);
     void hear(incoming& message, worker_news& news);
     std::optional<unsent> send_some(bool want_rss, const listener& by, bool& more);
+    [[nodiscard]] std::optional<chunk> next_to_send() noexcept;
+    [[nodiscard]] bool keep_unsent(chunk what);
     std::size_t put(chunk& c, bool want_rss, const listener& by);
     void arm_reactor();
     [[nodiscard]] bool leave_to(const std::shared_ptr<loop_bell>& loop);
@@ -169,6 +176,8 @@ private:
 
     outbox outbox_; // in under the backend's mutex, out under this one
     patient_mutex mutex_;
+    std::deque<chunk> unsent_; // there was no room for: before what is in the outbox
+    std::atomic<bool> keeps_unsent_{false};
     flights flights_;
     std::deque<std::uint64_t> unwanted_; // revoked for good before they were sent
     std::uint64_t learned_ = 0;          // how much of the exception registry the worker knows
@@ -184,7 +193,7 @@ private:
     bool trim_due_ = false;           // the timer runs that gives such memory back
 
     // The reactor's.
-    bool over_ = false;     // the worker has ended: what would wait for it must not keep the seat
+    bool over_ = false; // the worker has ended: what would wait for it must not keep the seat
     boost::asio::posix::stream_descriptor bell_;
     boost::asio::posix::stream_descriptor end_;
     boost::asio::steady_timer greeting_time_;

@@ -34,10 +34,13 @@ barrier_object::barrier_object(std::size_t parties)
 barrier_object::arrival barrier_object::arrive() {
     auto& w = state<words>();
     arrival mine{};
-    {
+    for (bool looked = false;; looked = true) {
+        // Those who wait learn of a death by themselves, but perhaps later than the last one comes:
+        // it must not count on the dead.
+        if (looked) bury_dead();
         const guard held{*this};
         if (w.broken.load() != 0) throw broken_barrier_error{};
-        mine = {w.phase.load(), waiting()};
+        mine = {w.phase.load(), count()};
         if (mine.before + 1 != parties()) {
             auto& of_party = came(me());
             const auto seen = of_party.load();
@@ -49,10 +52,22 @@ barrier_object::arrival barrier_object::arrive() {
             change.commit();
             return mine;
         }
+        if (mine.before != 0 && !looked) continue;
         end_phase(ending::complete, 0);
+        break;
     }
     wake(phase_over, INT_MAX);
     return mine;
+}
+
+bool barrier_object::broken() {
+    bury_dead();
+    return state<words>().broken.load() != 0;
+}
+
+std::size_t barrier_object::waiting() {
+    bury_dead();
+    return count();
 }
 
 bool barrier_object::passed(std::uint64_t phase) const {

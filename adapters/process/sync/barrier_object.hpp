@@ -30,13 +30,11 @@ public:
 
     void abort();
     void reset();
-    [[nodiscard]] bool broken() const noexcept { return state<words>().broken.load() != 0; }
+    [[nodiscard]] bool broken();
     [[nodiscard]] std::size_t parties() const noexcept {
         return static_cast<std::size_t>(state<words>().parties.load());
     }
-    [[nodiscard]] std::size_t waiting() const noexcept {
-        return static_cast<std::size_t>(state<words>().count.load());
-    }
+    [[nodiscard]] std::size_t waiting();
 
 protected:
     void repair(shared::party& dead) noexcept override;
@@ -53,6 +51,9 @@ private:
         shared::word32 unused;
         shared::word64 complete[remembered / 64]; // a bit for each phase
     };
+    [[nodiscard]] std::size_t count() const noexcept {
+        return static_cast<std::size_t>(state<words>().count.load());
+    }
     static shared::word64& came(shared::party& p) noexcept { return p.held[0]; }
 
     enum class ending { complete, broken };

@@ -82,7 +82,8 @@ void semaphore_object::return_permits(shared::party& from, std::uint64_t n) noex
     change.commit();
 }
 
-std::size_t semaphore_object::value() const noexcept {
+std::size_t semaphore_object::value() {
+    bury_dead();
     return static_cast<std::size_t>(state<words>().value.load());
 }
 

@@ -25,7 +25,7 @@ public:
     void release(std::size_t n);
     /// A permit of this process.
     void give_back();
-    [[nodiscard]] std::size_t value() const noexcept;
+    [[nodiscard]] std::size_t value();
 
 protected:
     void repair(shared::party& dead) noexcept override;

@@ -97,8 +97,9 @@ public:
     /// Stops now: waiting and running tasks fail with cancelled_error.
     void terminate();
 
-    /// Waits until all workers have ended. A stream that this thread reads is ended first, since
-    /// nobody would. *Exceptions*: std::logic_error when neither close() nor terminate() was
+    /// Waits until all workers have ended. A stream that this thread reads is cut off first, since
+    /// nobody would read on: behind what has been read of its input it ends with cancelled_error,
+    /// unless that was all. *Exceptions*: std::logic_error when neither close() nor terminate() was
     /// called.
     void join();
     /// False when `timeout` passed first.

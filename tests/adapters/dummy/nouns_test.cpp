@@ -33,6 +33,13 @@ private:
 
 } // namespace
 
+// The names that do not depend on where work runs are there, too.
+static_assert(mp::sendable<int> && !mp::sendable<int*>);
+static_assert(mp::job_callable<int (*)(int), int>);
+static_assert(std::is_same_v<mp::travel_t<int>, int>);
+static_assert(std::is_same_v<mp::asio::io_context, boost::asio::io_context>);
+static_assert(std::is_same_v<mp::codec<int>, coproc::codec<int>>);
+
 TEST_CASE("dummy::queue takes what cannot be sent") {
     const mp::queue<std::thread> threads;
     std::atomic<int> ran{0};

@@ -200,6 +200,26 @@ TEST_CASE("channel: a full ring is refused in the parent, and works again") {
     CHECK_THROWS_AS(ch.parent.send(message_kind::call, sent), channel_full);
 }
 
+TEST_CASE("channel: a parent that found the ring full is rung for when there is room") {
+    both_ends ch;
+    std::uint64_t sent = 0;
+    try {
+        for (;; ++sent)
+            ch.parent.send(message_kind::call, sent);
+    } catch (const channel_full&) {}
+    CHECK_FALSE(ch.parent.want_room());
+    CHECK_FALSE(rung(ch.parent.bell()));
+    std::thread worker{[&] {
+        while (ch.worker.wait()->kind != message_kind::retire)
+            ch.worker.pop();
+    }};
+    pollfd entry{ch.parent.bell(), POLLIN, 0};
+    CHECK(::poll(&entry, 1, 60'000) == 1); // when it has nothing more to do
+    CHECK(ch.parent.want_room());
+    CHECK_NOTHROW(ch.parent.send(message_kind::retire));
+    worker.join();
+}
+
 TEST_CASE("channel: a worker with a full ring waits for the parent") {
     both_ends ch;
     constexpr std::uint64_t count = 20'000;
@@ -374,6 +394,29 @@ TEST_CASE("channel: a message that has not begun can be revoked") {
     ch.worker.pop();
     CHECK_FALSE(ch.parent.revoke(third));
     CHECK_FALSE(ch.parent.revoke(message_token{}));
+}
+
+TEST_CASE("channel: the memory of a large payload that is revoked is used again at once") {
+    both_ends ch;
+    constexpr std::size_t size = 1 << 20;
+    const auto first = send(ch.parent, message_kind::call, 0, pattern(size, 1));
+    const auto innocent = pattern(size, 2);
+    send(ch.parent, message_kind::call, 1, innocent);
+    CHECK(ch.parent.revoke(first));
+    for (std::uint64_t i = 2; i != 100; ++i)
+        CHECK(ch.parent.revoke(send(ch.parent, message_kind::call, i, pattern(size, 3))));
+    CHECK(allocated_bytes(ch.parent.memory()) < 4 * size);
+    const auto last = pattern(size, 4);
+    send(ch.parent, message_kind::call, 100, last);
+    REQUIRE(ch.worker.peek() != nullptr);
+    CHECK(ch.worker.peek()->id == 1);
+    CHECK(same(*ch.worker.peek(), innocent));
+    ch.worker.pop();
+    REQUIRE(ch.worker.peek() != nullptr);
+    CHECK(ch.worker.peek()->id == 100);
+    CHECK(same(*ch.worker.peek(), last));
+    ch.worker.pop();
+    CHECK(ch.worker.peek() == nullptr);
 }
 
 TEST_CASE("channel: revoked or run, never both and never neither") {

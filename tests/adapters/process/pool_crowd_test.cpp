@@ -7,6 +7,8 @@
 #include "pool_faults.hpp"
 
 #include <atomic>
+#include <chrono>
+#include <deque>
 #include <string>
 #include <thread>
 #include <vector>
@@ -125,6 +127,100 @@ TEST_CASE("a call that takes long among tiny ones holds up none of them") {
     raise_sign(files.path("leave"));
     for (auto& call : taking_long)
         call.wait();
+}
+
+TEST_CASE("a call that takes long holds up nothing while the others never rest") {
+    const auto backend = each_backend();
+    CAPTURE(backend);
+    coproc::pool pool{on(backend, 3)};
+    for (int i = 0; i != 500; ++i)
+        REQUIRE(pool.apply(twice, i) == 2 * i);
+    const signs files;
+    // There is always more to do than the workers have in hand.
+    std::deque<coproc::async_result<int>> others;
+    const auto crowd = [&] {
+        while (others.size() < 2000)
+            others.push_back(pool.apply_async(twice, 1));
+        while (!others.empty() && others.front().ready()) {
+            CHECK(others.front().get() == 2);
+            others.pop_front();
+        }
+    };
+    crowd();
+    auto takes_long = pool.apply_async(hold, files.path("entered"), files.path("leave"));
+    std::vector<coproc::async_result<int>> behind;
+    for (int i = 0; i != 100; ++i)
+        behind.push_back(pool.apply_async(twice, i));
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    for (auto& call : behind)
+        while (!call.ready() && std::chrono::steady_clock::now() < deadline)
+            crowd();
+    for (int i = 0; i != 100; ++i)
+        CHECK(behind[static_cast<std::size_t>(i)].get(std::chrono::seconds{0}) == 2 * i);
+    CHECK_FALSE(takes_long.ready());
+    raise_sign(files.path("leave"));
+    takes_long.wait();
+    for (auto& call : others)
+        CHECK(call.get(patience) == 2);
+}
+
+TEST_CASE("calls that are taken back again and again leave room for others") {
+    const auto backend = each_backend();
+    CAPTURE(backend);
+    crowd c{backend};
+    const std::string text(1000, 'x');
+    std::vector<coproc::async_result<std::size_t>> calls;
+    const auto length = [](const std::string& s) { return s.size(); };
+    SECTION("overtaken by urgent ones") {
+        c.go_on();
+        for (int i = 0; i != 200; ++i)
+            REQUIRE(c.pool.apply(length, text) == 1000);
+        auto again = c.pool.apply_async(hold, c.files.path("again"), c.files.path("on"));
+        REQUIRE(await_sign(c.files.path("again")));
+        for (int i = 0; i != 100; ++i)
+            calls.push_back(c.pool.apply_async(length, text));
+        const auto urgent = c.pool.with({.priority = 1});
+        for (int i = 0; i != 100; ++i)
+            calls.push_back(urgent.apply_async(length, text));
+        raise_sign(c.files.path("on"));
+        again.wait();
+    }
+    SECTION("cancelled") {
+        for (int i = 0; i != 6000; ++i) {
+            auto call = c.pool.apply_async(length, text);
+            if (i % 100 == 0)
+                calls.push_back(std::move(call));
+            else
+                REQUIRE(call.cancel());
+        }
+        c.go_on();
+    }
+    for (auto& call : calls)
+        REQUIRE(call.get(patience) == 1000);
+    CHECK(c.blocker.get(patience) != 0);
+    CHECK(ends(c.pool));
+}
+
+TEST_CASE("calls that are cancelled at once, on and on, are done or cancelled") {
+    const auto backend = each_backend();
+    CAPTURE(backend);
+    coproc::pool pool{on(backend, 1)};
+    const std::string text(1000, 'x');
+    const auto length = [](const std::string& s) { return s.size(); };
+    int done = 0;
+    int cancelled = 0;
+    const int rounds = sanitized ? 3000 : 100'000;
+    for (int i = 0; i != rounds; ++i) {
+        auto call = pool.apply_async(length, text);
+        cancelled += call.cancel() ? 1 : 0;
+        try {
+            done += call.get(patience) == 1000 ? 1 : 0;
+        } catch (const coproc::cancelled_error&) { // NOLINT(bugprone-empty-catch)
+        }
+    }
+    CHECK(done + cancelled == rounds);
+    CHECK(pool.apply(length, text) == 1000);
+    CHECK(ends(pool));
 }
 
 TEST_CASE("a pool that is closed does what waits, one that is terminated fails it") {

@@ -176,10 +176,15 @@ TEST_CASE("a join ends the streams that the joining thread does not read") {
     CHECK(items.next(patience) == 0);
     pool.close();
     CHECK(pool.join(patience));
-    int more = 0;
-    while (items.next(patience))
-        ++more; // what was read is done
-    CHECK(more >= 0);
+    // What was read is done; that there was more is not hidden.
+    int next = 1;
+    const auto read_all = [&] {
+        while (const auto x = items.next(patience))
+            CHECK(*x == 2 * next++);
+    };
+    CHECK_THROWS_AS(read_all(), coproc::cancelled_error);
+    CHECK(next == read);
+    CHECK(items.next(patience) == std::nullopt);
 }
 
 TEST_CASE("a stream that another thread reads is finished before a closed pool ends") {
@@ -499,6 +504,26 @@ TEST_CASE("an argument that cannot be encoded is that task's error, and nothing 
                           way::error) == "");
     }
     CHECK(ailment(pool) == "");
+    CHECK(ends(pool));
+}
+
+TEST_CASE("however many in a row cannot be encoded, each fails by itself") {
+    coproc::pool pool{on("process", 1)};
+    const signs files;
+    auto blocker = pool.apply_async(hold, files.path("entered"), files.path("leave"));
+    REQUIRE(await_sign(files.path("entered")));
+    std::vector<coproc::async_result<int>> bad;
+    const int count = sanitized ? 3000 : 50'000;
+    for (int i = 0; i != count; ++i)
+        bad.push_back(pool.apply_async([](unwritable u) { return u.value; }, unwritable{13}));
+    auto good = pool.apply_async(&twice, 2);
+    raise_sign(files.path("leave"));
+    CHECK(good.get(patience) == 4);
+    int failed = 0;
+    for (auto& each : bad)
+        failed += check_death(failure_of(each), way::error).empty() ? 1 : 0;
+    CHECK(failed == count);
+    blocker.wait();
     CHECK(ends(pool));
 }
 

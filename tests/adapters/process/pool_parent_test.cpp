@@ -182,8 +182,8 @@ TEST_CASE("no descriptor of a parent is inherited by what it executes") {
 TEST_CASE("a program that ends with a live pool ends at once, and so do its workers") {
     const auto backend = each_backend();
     CAPTURE(backend);
-    for (const std::string mode :
-         {"return", "exit", "static", "leak", "quick", "_exit", "abort", "throw", "thread"}) {
+    for (const std::string mode : {"return", "exit", "static", "late", "leak", "quick", "_exit",
+                                   "abort", "throw", "thread"}) {
         CAPTURE(mode);
         program p{"exits", {mode, backend}};
         std::vector<pid_t> pids;
@@ -200,7 +200,8 @@ TEST_CASE("a program that ends with a live pool ends at once, and so do its work
         REQUIRE(code);
         CHECK(*code == (mode == "abort" || mode == "throw" ? -SIGABRT : 7));
         if (backend == "process") CHECK(all_gone(pids) == "");
-        p.rest();
+        const auto rest = p.rest();
+        if (mode == "late") CHECK_THAT(rest, ContainsSubstring("late"));
     }
 }
 

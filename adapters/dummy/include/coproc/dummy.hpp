@@ -5,6 +5,7 @@
 // The vocabulary of coproc on threads: `namespace mp = coproc;` -> `namespace mp = coproc::dummy;`.
 
 #include <coproc/bind_front.hpp>
+#include <coproc/codec.hpp>
 #include <coproc/cpu_count.hpp>
 #include <coproc/dummy/barrier.hpp>
 #include <coproc/dummy/bounded_semaphore.hpp>
@@ -44,9 +45,11 @@ namespace coproc::dummy {
 using coproc::as_completed;
 using coproc::async_result;
 using coproc::bind_front;
+using coproc::codec;
 using coproc::cpu_count;
 using coproc::duration;
 using coproc::get_start_method;
+using coproc::job_callable;
 using coproc::log_handler;
 using coproc::log_kind;
 using coproc::log_record;
@@ -61,12 +64,14 @@ using coproc::process_info;
 using coproc::process_options;
 using coproc::register_exception;
 using coproc::runtime;
+using coproc::sendable;
 using coproc::set_log_handler;
 using coproc::set_start_method;
 using coproc::start_method;
 using coproc::stream;
 using coproc::task_options;
 using coproc::to_string;
+using coproc::travel_t;
 using coproc::trust_captures;
 using coproc::when_all;
 using coproc::when_any;
@@ -91,6 +96,7 @@ using coproc::timeout_error;
 using coproc::timeout_kind;
 using coproc::worker_lost_error;
 
+namespace asio = coproc::asio;
 namespace this_task = coproc::this_task;
 namespace views = coproc::views;
 

@@ -30,6 +30,8 @@ class barrier_object;
 /// time where that can happen. Thread safe.
 class barrier {
 public:
+    /// For one, which never waits.
+    barrier() : barrier{1} {}
     /// For so many parties. *Exceptions*: std::invalid_argument if there are none;
     /// std::system_error when there is no memory or descriptor.
     template <detail::count N>

@@ -26,6 +26,8 @@ class latch_object;
 /// not counted: wait with a time, or count down for it. Thread safe.
 class latch {
 public:
+    /// At zero.
+    latch() : latch{0} {}
     /// To be counted down so often. *Exceptions*: std::invalid_argument if negative;
     /// std::system_error when there is no memory or descriptor.
     template <detail::count N>

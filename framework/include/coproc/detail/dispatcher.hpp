@@ -19,6 +19,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -89,6 +90,16 @@ struct loss {
 /// The errors of tasks that are not let finish: their texts name the task, and a map's item.
 timeout_error out_of_time(timeout_kind kind, const work& w, std::uint64_t item);
 cancelled_error called_off(const work& w);
+/// The same at the end of a pool, with what says where it was.
+std::exception_ptr called_off_with(const work& w, std::string_view reason);
+
+/// What a work is to fail with.
+using error_for = std::function<std::exception_ptr(const work&)>;
+/// For a stream whose reader waits for the pool.
+std::exception_ptr read_no_further(const work& w);
+/// called_off_with("the pool was terminated"), one for all that need not be told apart: there may
+/// be millions. Nobody is told of those that are not looked at: that is what was asked for.
+[[nodiscard]] error_for terminated_error();
 
 class dispatcher {
 public:
@@ -148,11 +159,12 @@ public:
 
     // --- ends ----------------------------------------------------------------------------------------------------
     void close(effects& out);
-    /// Fails all with `error`; the backend stops its workers.
-    void terminate(std::exception_ptr error, effects& out);
-    /// Works whose input may still come (streams) are ended, so that a join need not wait for them.
+    /// Fails all; the backend stops its workers.
+    void terminate(const error_for& error, effects& out);
+    /// Works whose input may still come (streams) fail behind what has come, so that a join need
+    /// not wait for them.
     template <class Predicate>
-    void end_streams(Predicate&& which, effects& out);
+    void end_streams(Predicate&& which, const error_for& error, effects& out);
 
     [[nodiscard]] pool_stats stats() const noexcept;
     [[nodiscard]] const std::exception_ptr& broken() const noexcept { return broken_; }
@@ -236,7 +248,7 @@ private:
     void replace(worker_index index, effects& out);
     void leave_idle(worker_index index) noexcept;
     void break_down(std::exception_ptr error, effects& out);
-    void fail_everything(const std::exception_ptr& error, failure_kind kind, bool also_running,
+    void fail_everything(const error_for& error, failure_kind kind, bool also_running,
                          effects& out);
     void check_drained(effects& out);
     [[nodiscard]] bool any_hope() const noexcept;
@@ -270,11 +282,11 @@ private:
 };
 
 template <class Predicate>
-void dispatcher::end_streams(Predicate&& which, effects& out) {
+void dispatcher::end_streams(Predicate&& which, const error_for& error, effects& out) {
     for (auto at = unfinished_streams_.begin(); at != unfinished_streams_.end();) {
-        work& w = **at++;
+        work& w = **at++; // failing takes it off the list
         if (!which(w)) continue;
-        w.more_to_come_ = false;
+        fail_item(w, w.end_, error(w), failure_kind::cancelled);
         settle_if_done(w, out);
     }
     check_drained(out);

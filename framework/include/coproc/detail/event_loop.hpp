@@ -100,8 +100,9 @@ public:
     /// parent's: what waits there is the parent's, and its locks may be held by threads that are
     /// not here.
     static std::shared_ptr<event_loop> of(boost::asio::execution_context& context);
-    /// The one that the calling thread asked for last, or null. Its context may have gone.
-    static const std::shared_ptr<event_loop>& recent() noexcept;
+    /// The one that the calling thread asked for last, until it asks for another one; or null. Its
+    /// context may have gone.
+    static event_loop* recent() noexcept;
 
     /// Its context, if it is an io_context that is there and has the calling thread run it: then it
     /// stays there until the thread returns to it.

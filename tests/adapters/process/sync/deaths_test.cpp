@@ -144,6 +144,7 @@ TEST_CASE("deaths: permits come back, bare units do not") {
         units.acquire();
         if (two) two->release();
     });
+    CHECK(units.value() == 2);
     CHECK(units.try_acquire());
     CHECK(units.try_acquire());
     CHECK_FALSE(units.try_acquire());
@@ -363,6 +364,22 @@ TEST_CASE("deaths: a barrier breaks when one dies in it") {
     CHECK(barrier.wait(patience) < 3);
     CHECK(two.wait() == 0);
     CHECK(three.wait() == 0);
+}
+
+TEST_CASE("deaths: a barrier breaks when one dies in a later round") {
+    const coproc::barrier barrier{2};
+    forked other{[&] {
+        static_cast<void>(barrier.wait());
+        static_cast<void>(barrier.wait());
+    }};
+    CHECK(barrier.wait(patience) < 2);
+    REQUIRE(eventually([&] { return barrier.waiting() == 1; }));
+    other.kill();
+    SECTION("which the last one learns that comes") {
+        CHECK_THROWS_AS(barrier.wait(), coproc::broken_barrier_error);
+    }
+    SECTION("which can be asked") { CHECK(barrier.waiting() == 0); }
+    CHECK(barrier.broken());
 }
 
 TEST_CASE("deaths: one who dies after the barrier has not broken it") {

@@ -29,6 +29,8 @@ namespace coproc::dummy {
 /// reset(). Thread safety: full.
 class barrier {
 public:
+    /// For one, which never waits.
+    barrier() : barrier{1} {}
     /// For so many parties. *Exceptions*: std::invalid_argument if there are none.
     template <detail::count N>
     explicit barrier(N parties)

@@ -25,6 +25,8 @@ namespace coproc::dummy {
 /// lets all go on that wait for it. A handle, whose copies are one latch. Thread safety: full.
 class latch {
 public:
+    /// At zero.
+    latch() : latch{0} {}
     /// To be counted down so often. *Exceptions*: std::invalid_argument if negative.
     template <detail::count N>
     explicit latch(N count) : latch{at{detail::count_of(count, "what a latch counts down from")}} {}
