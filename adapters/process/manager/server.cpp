@@ -162,17 +162,21 @@ void manager_server::run(hosted_request&& request, std::shared_ptr<user_object> 
 }
 
 void manager_server::run_now(pending_call&& call, call_lanes::lane in) {
+    struct done_call {
+        pending_call call;
+        user_result result{};
+    };
+    // Before the call: afterwards another thread may lead, and this one may not fail.
+    const auto kept = std::make_shared<done_call>(std::move(call));
     const std::uint64_t number = baton_.begin_call(shared_from_this());
-    auto result = run_user_call(call.request, *call.object);
+    kept->result = run_user_call(kept->call.request, *kept->call.object);
     if (baton_.end_call(number)) {
-        finish(call, std::move(result), in);
+        finish(kept->call, std::move(kept->result), in);
         return;
     }
-    // Another thread leads: it shall see to the rest.
-    auto kept =
-        std::make_shared<std::pair<pending_call, user_result>>(std::move(call), std::move(result));
+    // It shall see to the rest.
     boost::asio::post(context_,
-                      [this, kept, in] { finish(kept->first, std::move(kept->second), in); });
+                      [this, kept, in] { finish(kept->call, std::move(kept->result), in); });
 }
 
 void manager_server::finish(pending_call& call, user_result result, call_lanes::lane in) {
