@@ -24,7 +24,7 @@ namespace coproc::detail {
 connection::connection(client_address address, open_connection&& from)
     : address_{std::move(address)},
       generation_{count_forks()},
-      link_{std::move(from.link)},
+      link_{from.link.release()},
       parser_{std::move(from.parser)},
       server_{std::move(from.server)},
       nudge_{os::make_eventfd()} {
@@ -32,15 +32,21 @@ connection::connection(client_address address, open_connection&& from)
         if (fd >= 0) keep_private(fd);
 }
 
-connection::~connection() {
-    for (const int fd : {link_->socket(), link_->bell(), nudge_.get()})
+void connection::close_link::operator()(transport* link) const noexcept {
+    for (const int fd : {link->socket(), link->bell()})
         if (fd >= 0) no_longer_private(fd);
+    delete link;
+}
+
+connection::~connection() {
     if (!ours()) { // a copy: the reactor is another process's, and the descriptors are closed
         static_cast<void>(watch_.release());
         static_cast<void>(link_.release());
         static_cast<void>(nudge_.release());
         return;
     }
+    no_longer_private(nudge_.get());
+    nudge_.reset();
     if (watch_ == nullptr) return;
     // Its descriptors are the reactor's as long as it waits for them.
     boost::asio::post(reactor(), [watch = std::shared_ptr<watching>{std::move(watch_)},
@@ -56,16 +62,17 @@ remote_reply connection::call(manager_op op, std::uint64_t object, const remote_
     std::unique_lock lock{mutex_};
     in_flight entry;
     entry.blocked = &own;
-    send_request(op, object, what, timeout, entry);
+    const std::uint64_t id = send_request(op, object, what, timeout, entry);
     while (!own.done) {
-        if (!driving_) {
-            drive(lock, own);
-            continue;
+        if (failure_) { // no reply can come any more
+            in_flight_.erase(id);
+            own.error = failure_;
+            break;
         }
-        sleepers_.push_back(&own);
-        own.woken.wait(lock, [&] { return own.done || own.may_drive; });
-        std::erase(sleepers_, &own);
-        own.may_drive = false;
+        if (driving_)
+            sleep_until_done_or_driving(lock, own);
+        else
+            drive(lock, own);
     }
     if (!driving_) hand_over();
     if (own.error) std::rethrow_exception(own.error);
@@ -77,8 +84,11 @@ std::uint64_t connection::start(manager_op op, std::uint64_t object, const remot
     const std::scoped_lock lock{mutex_};
     in_flight entry;
     entry.waiter = &waiter;
-    const std::uint64_t id = send_request(op, object, what, timeout, entry);
+    // First, because nothing may fail once the request is on its way; the reactor waits for the
+    // lock.
     if (!driving_) keep_watch();
+    const std::uint64_t id = send_request(op, object, what, timeout, entry);
+    see_to_unsent();
     return id;
 }
 
@@ -91,7 +101,9 @@ void connection::tell(manager_op op, std::uint64_t object, std::uint64_t request
         header.op = static_cast<std::uint16_t>(op);
         header.object = object;
         header.id = request;
-        send(header, what);
+        push(header, what);
+        flush();
+        see_to_unsent();
     } catch (...) {
         // The connection is gone, or there is no memory: the server forgets with the
         // connection.
@@ -175,23 +187,42 @@ std::uint64_t connection::send_request(manager_op op, std::uint64_t object,
     in_flight_.emplace(header.id, own);
     if (own.waiter != nullptr) ++waiters_;
     try {
-        send(header, what);
+        push(header, what);
     } catch (...) {
         in_flight_.erase(header.id);
         if (own.waiter != nullptr) --waiters_;
         throw;
     }
-    if (!out_.empty() && driver_sleeps_) os::ring(nudge_.get());
+    flush();
+    if (unsent() && driver_sleeps_) os::ring(nudge_.get());
     return header.id;
 }
 
-void connection::send(const frame_header& header, const remote_payload& what) {
+void connection::push(const frame_header& header, const remote_payload& what) {
     shared_fds descriptors;
     for (const int fd : what.descriptors)
         descriptors.push_back(std::make_shared<const os::unique_fd>(
             os::unique_fd{os::check(::fcntl(fd, F_DUPFD_CLOEXEC, 3), "duplicate a descriptor")}));
     out_.push(header, what.bytes, std::move(descriptors));
-    static_cast<void>(out_.flush(*link_)); // an end is noticed by whoever reads
+}
+
+void connection::flush() noexcept {
+    try {
+        static_cast<void>(out_.flush(*link_)); // an end is noticed by whoever reads
+    } catch (...) {
+        // It is still unsent.
+    }
+}
+
+void connection::see_to_unsent() noexcept {
+    if (!unsent()) return;
+    if (driver_sleeps_) os::ring(nudge_.get());
+    if (driving_) return; // who drives looks before it sleeps or leaves
+    try {
+        keep_watch();
+    } catch (...) {
+        // No memory: it goes with the next request.
+    }
 }
 
 } // namespace coproc::detail

@@ -73,6 +73,7 @@ private:
         std::exception_ptr error{};
         bool done = false;
         bool may_drive = false;
+        sync_wait* slept_before = nullptr; // the sleepers are a list without memory of its own
         std::condition_variable woken{};
     };
     /// What a request in flight leads to.
@@ -80,6 +81,11 @@ private:
         sync_wait* blocked = nullptr;
         remote_waiter* waiter = nullptr;
         bool acknowledge = false;
+    };
+    /// Closes the descriptors, which are private until then: a worker that is forked meanwhile
+    /// would keep the session open.
+    struct close_link {
+        void operator()(transport* link) const noexcept;
     };
     /// The reactor's waits for the transport.
     struct watching {
@@ -100,7 +106,14 @@ private:
     // --- sending, under the lock -----------------------------------------------------------------
     std::uint64_t send_request(manager_op op, std::uint64_t object, const remote_payload& what,
                                std::uint64_t timeout, const in_flight& entry);
-    void send(const frame_header& header, const remote_payload& what);
+    /// If it throws, nothing of it will be sent.
+    void push(const frame_header& header, const remote_payload& what);
+    /// As much as there is room for. What goes wrong, whoever drives meets again, and tells all.
+    void flush() noexcept;
+    /// Something waits for room.
+    [[nodiscard]] bool unsent() const noexcept { return !out_.empty() || link_->wants_to_write(); }
+    /// The driver or the reactor writes what is unsent.
+    void see_to_unsent() noexcept;
 
     // --- receiving: the driver only --------------------------------------------------------------
     /// Serves the connection until the own reply is there. Unlocks meanwhile.
@@ -118,10 +131,14 @@ private:
     void hand_over();
     /// False: nobody blocks.
     bool hand_over_to_sleeper();
+    void sleep_until_done_or_driving(std::unique_lock<std::mutex>& lock, sync_wait& own);
 
     // --- the reactor -----------------------------------------------------------------------------
-    /// Sees to it that the reactor takes the replies. Under the lock.
+    /// Sees to it that the reactor takes the replies, and writes what is unsent. Under the lock.
     void keep_watch();
+    /// It lives until all is sent, though nobody else may hold it by then. Under the lock, by
+    /// someone who holds it.
+    void live_until_sent();
     /// On the reactor: reads what is there, then waits for more.
     void watch();
     void wait_on(descriptor& what, bool& under_way, bool is_bell);
@@ -129,7 +146,7 @@ private:
 
     client_address address_;
     unsigned generation_;
-    std::unique_ptr<transport> link_;
+    std::unique_ptr<transport, close_link> link_;
     frame_parser parser_; // the driver's
     manager_peer server_;
     os::unique_fd nudge_; // wakes a driver that sleeps: there is something to write
@@ -138,7 +155,7 @@ private:
     frame_sender out_;
     std::unordered_map<std::uint64_t, in_flight> in_flight_;
     std::unordered_map<std::uint64_t, std::weak_ptr<remote_handle>> handles_;
-    std::vector<sync_wait*> sleepers_;
+    sync_wait* last_sleeper_ = nullptr;
     std::uint64_t next_request_ = 1;
     std::size_t waiters_ = 0; // of those in flight: nobody blocks for them
     bool driving_ = false;
@@ -149,6 +166,7 @@ private:
     bool explaining_ = false;
     std::condition_variable explained_;
     std::unique_ptr<watching> watch_;
+    std::shared_ptr<connection> until_sent_; // itself, while the reactor has something to write
     spin_budget spin_;
 };
 

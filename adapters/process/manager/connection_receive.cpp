@@ -8,6 +8,7 @@
 #include <os/eventfd.hpp>
 #include <os/spin.hpp>
 
+#include <algorithm>
 #include <manager/connection.hpp>
 #include <utility>
 
@@ -53,9 +54,9 @@ void connection::drive(std::unique_lock<std::mutex>& lock, const sync_wait& own)
                 }
                 spin_.was_in_vain();
             }
-            if (link_->arm(true, !out_.empty())) continue;
+            if (link_->arm(true, unsent())) continue;
             driver_sleeps_ = true;
-            const bool writing = !out_.empty();
+            const bool writing = unsent();
             lock.unlock();
             const std::uint64_t since = os::monotonic_ns();
             wait_for(*link_, std::nullopt, writing, nudge_.get());
@@ -108,13 +109,14 @@ void connection::deliver(frame& in) {
         if (found == in_flight_.end())
             throw protocol_error{"coproc: the manager answers what nobody asked"};
         to = found->second;
-        in_flight_.erase(found);
         if (to.acknowledge && reply.ok()) {
             frame_header header;
             header.op = static_cast<std::uint16_t>(manager_op::acknowledge);
             header.id = in.header.id;
-            send(header, {});
+            push(header, {});
+            static_cast<void>(out_.flush(*link_)); // an end is noticed by whoever reads
         }
+        in_flight_.erase(found); // not before: should that fail, it ends with all the others
         if (to.blocked != nullptr) {
             to.blocked->reply = std::move(reply);
             to.blocked->done = true;
@@ -127,12 +129,13 @@ void connection::deliver(frame& in) {
 }
 
 std::vector<int> connection::take_descriptors(std::uint32_t count) {
-    std::vector<int> result;
-    for (std::uint32_t i = 0; i != count; ++i) {
-        os::unique_fd next = link_->take_descriptor();
-        if (!next) throw protocol_error{"coproc: a descriptor of a message is missing"};
-        result.push_back(next.release());
+    std::vector<os::unique_fd> taken(count);
+    for (auto& each : taken) {
+        each = link_->take_descriptor();
+        if (!each) throw protocol_error{"coproc: a descriptor of a message is missing"};
     }
+    std::vector<int> result(count);
+    std::ranges::transform(taken, result.begin(), &os::unique_fd::release);
     return result;
 }
 
@@ -157,6 +160,7 @@ void connection::fail_all(std::unique_lock<std::mutex>& lock, std::exception_ptr
         explained_.notify_all();
     }
     failure_ = why;
+    until_sent_.reset();
     auto all = std::exchange(in_flight_, {});
     waiters_ = 0;
     for (auto& [id, to] : all)
@@ -174,14 +178,26 @@ void connection::fail_all(std::unique_lock<std::mutex>& lock, std::exception_ptr
 // --- who drives next, under the lock -------------------------------------------------------------
 
 void connection::hand_over() {
-    if (!hand_over_to_sleeper() && waiters_ != 0) keep_watch();
+    if (hand_over_to_sleeper()) return;
+    if (waiters_ != 0 || unsent()) keep_watch();
+    live_until_sent();
 }
 
 bool connection::hand_over_to_sleeper() {
-    if (sleepers_.empty()) return false;
-    sleepers_.back()->may_drive = true;
-    sleepers_.back()->woken.notify_one();
+    if (last_sleeper_ == nullptr) return false;
+    last_sleeper_->may_drive = true;
+    last_sleeper_->woken.notify_one();
     return true;
+}
+
+void connection::sleep_until_done_or_driving(std::unique_lock<std::mutex>& lock, sync_wait& own) {
+    own.slept_before = std::exchange(last_sleeper_, &own);
+    own.woken.wait(lock, [&] { return own.done || own.may_drive; });
+    sync_wait** at = &last_sleeper_;
+    while (*at != &own)
+        at = &(*at)->slept_before;
+    *at = own.slept_before;
+    own.may_drive = false;
 }
 
 } // namespace coproc::detail
