@@ -268,6 +268,35 @@ TEST_CASE("consumers that die lose no element of a manager's queue") {
     }
 }
 
+TEST_CASE("a large element that a cancelled wait at a manager was given goes back") {
+    const manager m{at_a_port()};
+    const manager c = manager::connect(m.endpoint(), "the key");
+    const bool local = GENERATE(true, false); // over memory, or over TCP
+    CAPTURE(local);
+    auto shared = m.queue<std::string>();
+    m.publish("queue", shared);
+    auto found = c.find<queue_proxy<std::string>>("queue");
+    auto taker = local ? shared : found;
+    auto other = local ? found : shared;
+    (local ? shared : found) = {};
+
+    const std::size_t size = std::size_t{16} << 20;
+    other.put(std::string(size, 'x'));
+    asio::io_context context;
+    asio::cancellation_signal stop;
+    std::exception_ptr result;
+    taker.async_get(asio::bind_cancellation_slot(
+        stop.slot(), asio::bind_executor(
+                         context, [&](std::exception_ptr e, const std::string&) { result = e; })));
+    // It is on its way, or here; its handler has not run. The taker's connection is not used again.
+    CHECK(eventually([&] { return other.empty(); }));
+    stop.emit(asio::cancellation_type::all);
+    context.run_for(patience);
+    REQUIRE(result);
+    CHECK_THROWS_AS(std::rethrow_exception(result), coproc::cancelled_error);
+    CHECK(other.get(patience).size() == size);
+}
+
 TEST_CASE("the server dies: every call says how, and nothing hangs") {
     manager m;
     auto d = m.dict<int, int>();

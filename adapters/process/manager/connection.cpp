@@ -1,0 +1,228 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+
+// Calling and sending, and the objects that a connection knows.
+
+#include <manager/connection.hpp>
+
+#include <coproc/detail/function_id.hpp>
+#include <coproc/error.hpp>
+#include <os/eventfd.hpp>
+#include <os/system_call.hpp>
+#include <src/fork_guard.hpp>
+#include <src/reactor.hpp>
+
+#include <boost/asio/post.hpp>
+
+#include <fcntl.h>
+#include <manager/remote_handle.hpp>
+#include <poll.h>
+#include <utility>
+
+namespace coproc::detail {
+
+connection::connection(client_address address, open_connection&& from)
+    : address_{std::move(address)},
+      generation_{count_forks()},
+      link_{from.link.release()},
+      parser_{std::move(from.parser)},
+      server_{std::move(from.server)},
+      nudge_{os::make_eventfd()} {
+    for (const int fd : {link_->socket(), link_->bell(), nudge_.get()})
+        if (fd >= 0) keep_private(fd);
+}
+
+void connection::close_link::operator()(transport* link) const noexcept {
+    for (const int fd : {link->socket(), link->bell()})
+        if (fd >= 0) no_longer_private(fd);
+    delete link;
+}
+
+connection::~connection() {
+    if (!ours()) { // a copy: the reactor is another process's, and the descriptors are closed
+        static_cast<void>(watch_.release());
+        static_cast<void>(link_.release());
+        static_cast<void>(nudge_.release());
+        return;
+    }
+    no_longer_private(nudge_.get());
+    nudge_.reset();
+    if (watch_ == nullptr) return;
+    // Its descriptors are the reactor's as long as it waits for them.
+    boost::asio::post(reactor(), [watch = std::shared_ptr<watching>{std::move(watch_)},
+                                  link = std::shared_ptr<transport>{std::move(link_)}] {
+        watch->socket.release();
+        if (watch->bell) watch->bell->release();
+    });
+}
+
+remote_reply connection::call(manager_op op, std::uint64_t object, const remote_payload& what,
+                              std::uint64_t timeout) {
+    sync_wait own;
+    std::unique_lock lock{mutex_};
+    in_flight entry;
+    entry.blocked = &own;
+    const std::uint64_t id = send_request(op, object, what, timeout, entry);
+    while (!own.done) {
+        if (failure_) { // no reply can come any more
+            in_flight_.erase(id);
+            own.error = failure_;
+            break;
+        }
+        if (driving_)
+            sleep_until_done_or_driving(lock, own);
+        else
+            drive(lock, own);
+    }
+    if (!driving_) hand_over();
+    if (own.error) std::rethrow_exception(own.error);
+    return std::move(*own.reply);
+}
+
+std::uint64_t connection::start(manager_op op, std::uint64_t object, const remote_payload& what,
+                                std::uint64_t timeout, remote_waiter& waiter) {
+    const std::scoped_lock lock{mutex_};
+    in_flight entry;
+    entry.waiter = &waiter;
+    // First, because nothing may fail once the request is on its way; the reactor waits for the
+    // lock.
+    if (!driving_) keep_watch();
+    const std::uint64_t id = send_request(op, object, what, timeout, entry);
+    see_to_unsent();
+    return id;
+}
+
+void connection::tell(manager_op op, std::uint64_t object, std::uint64_t request,
+                      const remote_payload& what) noexcept {
+    try {
+        const std::scoped_lock lock{mutex_};
+        if (failure_ || !ours()) return;
+        frame_header header;
+        header.op = static_cast<std::uint16_t>(op);
+        header.object = object;
+        header.id = request;
+        push(header, what);
+        flush();
+        see_to_unsent();
+    } catch (...) {
+        // The connection is gone, or there is no memory: the server forgets with the
+        // connection.
+    }
+}
+
+// --- objects -------------------------------------------------------------------------------------
+
+remote_ptr connection::adopt(remote_reply&& reply) {
+    require_ok(reply);
+    reader r = reply.in();
+    const auto id = r.raw<std::uint64_t>();
+    const auto kind = r.raw<hosted_kind>();
+    auto type = decode<std::string>(r);
+    std::shared_ptr<remote_handle> present;
+    {
+        const std::scoped_lock lock{mutex_};
+        auto& known = handles_[id];
+        present = known.lock();
+        if (present == nullptr) {
+            auto fresh =
+                std::make_shared<remote_handle>(shared_from_this(), id, kind, std::move(type));
+            known = fresh;
+            return fresh;
+        }
+    }
+    tell(manager_op::release, id, 0, {}); // one reference for all proxies of a process
+    return present;
+}
+
+void connection::forget(std::uint64_t id) noexcept {
+    {
+        const std::scoped_lock lock{mutex_};
+        const auto found = handles_.find(id);
+        if (found != handles_.end() && found->second.expired()) handles_.erase(found);
+    }
+    tell(manager_op::release, id, 0, {});
+}
+
+std::uint64_t connection::number_of(const remote_object& object) const noexcept {
+    const auto* const handle = dynamic_cast<const remote_handle*>(&object);
+    return handle != nullptr && handle->over() == this ? handle->id() : 0;
+}
+
+// --- the server ----------------------------------------------------------------------------------
+
+bool connection::same_build() const noexcept { return server_.build_id == program_build_id(); }
+
+bool connection::usable() {
+    const std::scoped_lock lock{mutex_};
+    if (failure_ || !ours()) return false;
+    // A connection that nobody uses learns of its end only now.
+    pollfd entry{link_->socket(), POLLRDHUP, 0};
+    return ::poll(&entry, 1, 0) == 0;
+}
+
+void connection::explain_end(std::function<std::string()> how) {
+    const std::scoped_lock lock{mutex_};
+    how_it_ended_ = std::move(how);
+}
+
+// --- sending, under the lock ---------------------------------------------------------------------
+
+std::uint64_t connection::send_request(manager_op op, std::uint64_t object,
+                                       const remote_payload& what, std::uint64_t timeout,
+                                       const in_flight& entry) {
+    if (!ours())
+        throw error{"coproc: this proxy came here by a fork; send it to the other process "
+                    "instead, as an argument or through a queue"};
+    if (failure_) std::rethrow_exception(failure_);
+    if (!what.descriptors.empty() && !link_->carries_descriptors()) link_->send_descriptors({});
+    if (what.descriptors.size() > transport::most_descriptors)
+        throw serialization_error{"coproc: a message to a manager can carry 250 descriptors"};
+    frame_header header;
+    header.op = static_cast<std::uint16_t>(op);
+    header.object = object;
+    header.timeout = timeout;
+    header.id = next_request_++;
+    in_flight own = entry;
+    own.acknowledge = op == manager_op::queue_get;
+    in_flight_.emplace(header.id, own);
+    if (own.waiter != nullptr) ++waiters_;
+    try {
+        push(header, what);
+    } catch (...) {
+        in_flight_.erase(header.id);
+        if (own.waiter != nullptr) --waiters_;
+        throw;
+    }
+    flush();
+    if (unsent() && driver_sleeps_) os::ring(nudge_.get());
+    return header.id;
+}
+
+void connection::push(const frame_header& header, const remote_payload& what) {
+    shared_fds descriptors;
+    for (const int fd : what.descriptors)
+        descriptors.push_back(std::make_shared<const os::unique_fd>(
+            os::unique_fd{os::check(::fcntl(fd, F_DUPFD_CLOEXEC, 3), "duplicate a descriptor")}));
+    out_.push(header, what.bytes, std::move(descriptors));
+}
+
+void connection::flush() noexcept {
+    try {
+        static_cast<void>(out_.flush(*link_)); // an end is noticed by whoever reads
+    } catch (...) {
+        // It is still unsent.
+    }
+}
+
+void connection::see_to_unsent() noexcept {
+    if (!unsent()) return;
+    if (driver_sleeps_) os::ring(nudge_.get());
+    if (driving_) return; // who drives looks before it sleeps or leaves
+    try {
+        keep_watch();
+    } catch (...) {
+        // No memory: it goes with the next request.
+    }
+}
+
+} // namespace coproc::detail
