@@ -26,11 +26,13 @@ std::string title(const work& w) {
 
 } // namespace
 
-timeout_error out_of_time(timeout_kind kind, const work& w, std::uint64_t item) {
+timeout_error out_of_time(timeout_kind kind, const work& w, std::uint64_t item, bool stopped) {
     std::string text = title(w);
     if (w.many()) text += ", item " + std::to_string(item) + ',';
     text += kind == timeout_kind::queued ? " did not start within its queue_timeout"
-                                         : " was stopped, it ran past its timeout";
+            : stopped                    ? " was stopped, it ran past its timeout"
+                      : " ran past its timeout and was given up; its thread, which cannot be "
+                        "stopped, goes on until it looks at this_task::stop_token";
     return {kind, text};
 }
 

@@ -114,6 +114,7 @@ TEST_CASE("apply calls a function on a worker") {
                          [](const std::string& s, int n) { return s + std::to_string(n); }, "n="),
                      3) == "n=3");
     CHECK(pool.apply([] { return 5; }) == 5);
+    CHECK(pool.apply([&] { return 6; }) == 6); // captures nothing
     CHECK(pool.apply([](auto x, auto y) { return x * y; }, 2, 2.5) == 5.0);
     int captured = 5;
     const auto trusted = coproc::trust_captures([captured](int x) { return captured * x; });

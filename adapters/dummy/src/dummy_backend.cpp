@@ -406,8 +406,9 @@ void dummy_backend::time_out(worker_index index, steady::time_point now, errands
     loss what;
     what.chunk_id = late.id;
     what.item = what.done = item->index;
-    what.error = failure(out_of_time(timeout_kind::running, *late.of, late.first + item->index),
-                         *late.of, late.first + item->index, s.thread->name());
+    what.error =
+        failure(out_of_time(timeout_kind::running, *late.of, late.first + item->index, false),
+                *late.of, late.first + item->index, s.thread->name());
     what.kind = failure_kind::timed_out;
     what.may_retry = false;
     s.given_up = s.thread;

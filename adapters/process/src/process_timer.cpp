@@ -95,9 +95,8 @@ void process_backend::check_memory() {
             if (seats_[seat->index()] != seat || c == nullptr || c->id != running->id) return false;
             what.chunk_id = c->id;
             what.item = std::min(running->item, c->count - 1);
-            what.error =
-                lost_error(seat, *c->of, c->first + what.item, -SIGKILL,
-                           "the worker grew beyond twice max_worker_memory and was stopped");
+            what.error = lost_error(seat, *c->of, c->first + what.item, -SIGKILL,
+                                    "grew beyond twice max_worker_memory and was stopped");
             return true;
         });
         if (what.chunk_id != 0) stop_seat(seat, std::move(what));

@@ -27,6 +27,13 @@ std::string who(const seat_ptr& seat) {
            ")";
 }
 
+std::string at_what(const failure_info& task, bool many) {
+    std::string text =
+        task.label.empty() ? "while it ran the task" : "while it ran task \"" + task.label + '"';
+    if (many) text += ", item " + std::to_string(task.index);
+    return text;
+}
+
 std::string text_of(const std::exception_ptr& error) {
     try {
         std::rethrow_exception(error);
@@ -133,7 +140,7 @@ void process_backend::dismiss_faulty(const seat_ptr& seat, bool greeting_failed)
                 what.item =
                     running && running->id == c->id ? std::min(running->item, c->count - 1) : 0;
                 what.error = lost_error(seat, *c->of, c->first + what.item, -SIGKILL,
-                                        "a worker wrote nonsense into its channel and was stopped");
+                                        "wrote nonsense into its channel and was stopped");
             }
             d.lost(index, what, steady::now(), out);
             return true;
@@ -201,9 +208,11 @@ std::exception_ptr process_backend::lost_error(const seat_ptr& seat, const work&
                                                const std::string& why) {
     auto info = seat->where(w, item);
     if (const auto crash = seat->process().crash()) info.backtrace = backtrace_data{crash->frames};
-    return std::make_exception_ptr(
-        why.empty() ? worker_lost_error{info, exit_code}
-                    : worker_lost_error{std::move(info), exit_code, "coproc: " + why});
+    return std::make_exception_ptr(why.empty()
+                                       ? worker_lost_error{info, exit_code}
+                                       : worker_lost_error{info, exit_code,
+                                                           "coproc: " + who(seat) + ' ' + why +
+                                                               ' ' + at_what(info, w.many())});
 }
 
 /// A worker never got ready. Under the lock.

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <new>
 #include <type_traits>
 
 namespace coproc::detail {
@@ -118,11 +119,15 @@ struct codec_for<T, kind::empty> {
 
     static void put(std::byte*, const T&) noexcept {}
     static T get(const std::byte*) {
-        if constexpr (std::default_initializable<T>)
+        if constexpr (std::default_initializable<T>) {
             return T{};
-        else
-            return std::bit_cast<T>(
-                std::byte{}); // a lambda with a capture default that captures nothing
+        } else {
+            // A lambda with a capture default that captures nothing: the bytes are one, since its
+            // type has an implicit lifetime. (Not by std::bit_cast: g++ 12 takes such a lambda for
+            // not trivially copyable where it is an argument.)
+            alignas(T) std::byte bytes[sizeof(T)]{};
+            return *std::launder(reinterpret_cast<T*>(bytes));
+        }
     }
 };
 

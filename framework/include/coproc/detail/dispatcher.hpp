@@ -88,7 +88,9 @@ struct loss {
 };
 
 /// The errors of tasks that are not let finish: their texts name the task, and a map's item.
-timeout_error out_of_time(timeout_kind kind, const work& w, std::uint64_t item);
+/// `stopped`: it does not run any more.
+timeout_error out_of_time(timeout_kind kind, const work& w, std::uint64_t item,
+                          bool stopped = true);
 cancelled_error called_off(const work& w);
 /// The same at the end of a pool, with what says where it was.
 std::exception_ptr called_off_with(const work& w, std::string_view reason);

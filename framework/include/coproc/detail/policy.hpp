@@ -93,6 +93,9 @@ public:
     }
 };
 
+template <class T>
+inline constexpr bool is_tuple = requires { std::tuple_size<std::remove_cvref_t<T>>::value; };
+
 /// A function that takes a tuple, to be called with its elements: Policy's questions are asked
 /// about these.
 template <class Policy, class F, class Tuple,

@@ -170,14 +170,22 @@ private:
     }
     template <class F, class Range>
     auto starmap_range(F&& f, Range&& range) const {
-        using item = tuple_of<F, Range>;
-        using call = unpacked<Policy, std::decay_t<F>, item>;
-        if constexpr (call::accepted) {
-            return submit_map<true, item, typename call::template result<>>(
-                std::forward<F>(f), std::forward<Range>(range));
+        if constexpr (!is_tuple<sequence_value_t<Range>>) {
+            static_assert(is_tuple<sequence_value_t<Range>>,
+                          "coproc: starmap calls the function with the elements of each item, "
+                          "which must be a std::tuple, std::pair or std::array: use map for items "
+                          "that are one argument");
+            return async_result<void>{};
         } else {
-            call::complain();
-            return async_result<map_value_t<typename call::refused>>{};
+            using item = tuple_of<F, Range>;
+            using call = unpacked<Policy, std::decay_t<F>, item>;
+            if constexpr (call::accepted) {
+                return submit_map<true, item, typename call::template result<>>(
+                    std::forward<F>(f), std::forward<Range>(range));
+            } else {
+                call::complain();
+                return async_result<map_value_t<typename call::refused>>{};
+            }
         }
     }
 

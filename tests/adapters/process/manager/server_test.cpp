@@ -297,6 +297,27 @@ TEST_CASE("a large element that a cancelled wait at a manager was given goes bac
     CHECK(other.get(patience).size() == size);
 }
 
+TEST_CASE("a handle that a cancelled wait at a manager was given goes back") {
+    manager m;
+    auto queue = m.queue<coproc::event>();
+    const coproc::event sent;
+    queue.put(sent);
+    asio::io_context context;
+    asio::cancellation_signal stop;
+    std::exception_ptr result;
+    queue.async_get(asio::bind_cancellation_slot(
+        stop.slot(),
+        asio::bind_executor(context, [&](std::exception_ptr e, coproc::event) { result = e; })));
+    CHECK(eventually([&] { return queue.empty(); })); // it is here; its handler has not run
+    stop.emit(asio::cancellation_type::all);
+    context.run_for(patience);
+    REQUIRE(result);
+    CHECK_THROWS_AS(std::rethrow_exception(result), coproc::cancelled_error);
+    const auto back = queue.get(patience);
+    sent.set();
+    CHECK(back.wait(patience));
+}
+
 TEST_CASE("the server dies: every call says how, and nothing hangs") {
     manager m;
     auto d = m.dict<int, int>();

@@ -244,9 +244,12 @@ private:
     }
     void give_back() noexcept {
         try {
-            remote_payload what;
-            if constexpr (!std::is_void_v<R>) what = pack(this->take());
-            object_->give_back(what);
+            if constexpr (std::is_void_v<R>) {
+                object_->give_back({});
+            } else {
+                const auto value = this->take(); // its descriptors are sent, and are its own
+                object_->give_back(pack(value));
+            }
         } catch (...) {
             // No memory: there is nothing left to do.
         }
