@@ -54,7 +54,6 @@ public:
             const std::scoped_lock lock{mutex_};
             pending = ask();
             pending_ = nullptr; // whoever awaits it takes it
-            if (!pending->ready()) waiting_ = pending;
         }
         on_demand();
         return pending;

@@ -1,0 +1,71 @@
+// SPDX-FileCopyrightText: 2026 The coproc authors
+// SPDX-License-Identifier: BSL-1.0
+
+// What a stream's consumer and its producer share, without a pool.
+
+#include <coproc/detail/stream_state.hpp>
+
+#include "support/pools.hpp"
+
+#include <latch>
+#include <thread>
+
+using namespace coproc_test;
+using coproc::detail::steady;
+
+namespace {
+
+/// Takes its time when it is moved for the first time.
+struct slow_to_move {
+    struct gates {
+        std::latch entered{1};
+        std::latch leave{1};
+    };
+    explicit slow_to_move(int v, gates* g = nullptr) noexcept : value{v}, on_the_way{g} {}
+    slow_to_move(slow_to_move&& other) noexcept : value{other.value} {
+        if (gates* const g = std::exchange(other.on_the_way, nullptr)) {
+            g->entered.count_down();
+            g->leave.wait();
+        }
+    }
+    slow_to_move& operator=(slow_to_move&&) = delete;
+    slow_to_move(const slow_to_move&) = delete;
+    slow_to_move& operator=(const slow_to_move&) = delete;
+    ~slow_to_move() = default;
+
+    int value;
+    gates* on_the_way = nullptr;
+};
+
+class pushed final : public coproc::detail::stream_state<slow_to_move> {
+public:
+    using stream_state::end;
+    using stream_state::push;
+    void abandon() noexcept override {}
+
+private:
+    void on_demand() override {}
+};
+
+} // namespace
+
+TEST_CASE("a value that is on its way to a wait in vain is not asked for twice") {
+    pushed stream;
+    CHECK_THROWS_AS(stream.next(steady::now()), coproc::timeout_error);
+    slow_to_move::gates gates;
+    std::thread producer{[&] { stream.push(slow_to_move{1, &gates}); }};
+    gates.entered.wait();
+    const auto first = stream.async_next();
+    CHECK_FALSE(first->ready());
+    gates.leave.count_down();
+    producer.join();
+    REQUIRE(first->wait(steady::now() + patience));
+    CHECK(first->take()->value == 1);
+    const auto second = stream.async_next();
+    CHECK_FALSE(second->ready());
+    stream.push(slow_to_move{2});
+    REQUIRE(second->ready());
+    CHECK(second->take()->value == 2);
+    stream.end();
+    CHECK_FALSE(stream.next(steady::now() + patience));
+}
