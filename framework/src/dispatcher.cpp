@@ -36,26 +36,26 @@ timeout_error out_of_time(timeout_kind kind, const work& w, std::uint64_t item, 
     return {kind, text};
 }
 
-cancelled_error called_off(const work& w) { return cancelled_error{title(w) + " was cancelled"}; }
-
-std::exception_ptr called_off_with(const work& w, std::string_view reason) {
+std::exception_ptr called_off(const work& w, std::string_view reason) {
+    std::string text = title(w) + " was cancelled";
+    if (!reason.empty()) text += ": " + std::string{reason};
     failure_info where;
     where.label = w.settings().label_text();
-    return std::make_exception_ptr(failed<cancelled_error>{
-        cancelled_error{title(w) + " was cancelled: " + std::string{reason}}, std::move(where)});
+    return std::make_exception_ptr(
+        failed<cancelled_error>{cancelled_error{text}, std::move(where)});
 }
 
 std::exception_ptr read_no_further(const work& w) {
-    return called_off_with(w, "the thread that reads the stream joined the pool, so that the rest "
-                              "of its input was not read (read to the end before join)");
+    return called_off(w, "the thread that reads the stream joined the pool, so that the rest of "
+                         "its input was not read (read to the end before join)");
 }
 
 error_for terminated_error() {
     return [common = std::exception_ptr{}](const work& w) mutable {
         constexpr std::string_view reason = "the pool was terminated";
         w.core().mark_observed();
-        if (!w.settings().label_text().empty()) return called_off_with(w, reason);
-        if (!common) common = called_off_with(w, reason);
+        if (!w.settings().label_text().empty()) return called_off(w, reason);
+        if (!common) common = called_off(w, reason);
         return common;
     };
 }

@@ -72,19 +72,18 @@ bool dispatcher::refill(worker_index index, time_point now, effects& out) {
     worker& wk = workers_[index];
     if (wk.state == life::starting || wk.state == life::gone) return false;
     bool some = false;
-    while (!wk.retiring && wk.tasks_left != 0 && !queue_.empty() &&
-           (wk.inflight.empty() || may_prefetch(wk))) {
+    while (!wk.spent() && !queue_.empty() && (wk.inflight.empty() || may_prefetch(wk))) {
         assign(index, *queue_.front(), now, out);
         some = true;
     }
     if (!wk.inflight.empty()) {
         wk.state = life::busy;
-        if (limits_.prefetch != 0 && !wk.hungry && !wk.retiring &&
+        if (limits_.prefetch != 0 && !wk.hungry && !wk.spent() &&
             wk.expected_ns <= prefetch_deep_ns && wk.inflight.size() <= limits_.prefetch) {
             wk.hungry = true;
             hungry_.push_back(index);
         }
-    } else if (wk.retiring || wk.tasks_left == 0) {
+    } else if (wk.spent()) {
         replace(index, out);
     } else if (wk.state != life::idle) {
         wk.state = life::idle;
@@ -139,8 +138,8 @@ bool dispatcher::stack(time_point now, effects& out) {
     while (!hungry_.empty()) {
         const auto index = hungry_.back();
         worker& wk = workers_[index];
-        const bool had_room = wk.hungry && wk.state == life::busy && !wk.inflight.empty() &&
-                              !wk.retiring && wk.tasks_left != 0;
+        const bool had_room =
+            wk.hungry && wk.state == life::busy && !wk.inflight.empty() && !wk.spent();
         const bool stacked = had_room && may_prefetch(wk);
         // What is first in the queue is not to be stacked; nor would it be elsewhere.
         if (had_room && !wk.stuck && !stacked) return false;

@@ -4,6 +4,7 @@
 #include <coproc/detail/event_loop.hpp>
 
 #include <coproc/detail/forks.hpp>
+#include <coproc/detail/thread_own.hpp>
 
 #include <utility>
 
@@ -28,16 +29,9 @@ private:
 
 boost::asio::execution_context::id loop_service::id;
 
-/// The loop that the thread asked for last. Null once the thread's own objects have been destroyed:
-/// the destructors of others may still use a pool.
+/// The loop that the thread asked for last.
 std::shared_ptr<event_loop>* last_asked_for() noexcept {
-    thread_local bool gone = false;
-    struct lasting {
-        std::shared_ptr<event_loop> loop;
-        ~lasting() { gone = true; }
-    };
-    thread_local lasting kept;
-    return gone ? nullptr : &kept.loop;
+    return thread_own<std::shared_ptr<event_loop>>();
 }
 
 thread_local loop_visit* visiting = nullptr;

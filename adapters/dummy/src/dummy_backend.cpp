@@ -34,16 +34,15 @@ dispatcher_limits limits_from(const pool_options& options) {
     return limits; // memory belongs to the process, a new thread would not have less of it
 }
 
-/// An error that says which task it was.
-template <class Error>
-std::exception_ptr failure(const Error& error, const work& w, std::uint64_t item,
-                           std::string worker) {
+/// Of an item whose thread is given up.
+std::exception_ptr past_its_timeout(const work& w, std::uint64_t item, const std::string& worker) {
     failure_info where;
     where.index = w.many() ? item : 0;
     where.label = w.settings().label_text();
-    where.worker_pid = worker.empty() ? 0 : getpid();
-    where.worker_name = std::move(worker);
-    return std::make_exception_ptr(failed<Error>{error, std::move(where)});
+    where.worker_pid = getpid();
+    where.worker_name = worker;
+    return std::make_exception_ptr(failed<timeout_error>{
+        out_of_time(timeout_kind::running, w, item, false), std::move(where)});
 }
 
 } // namespace
@@ -104,8 +103,7 @@ bool dummy_backend::cancel(work& w) {
     decide([&](errands& later) {
         flush(later);
         if (w.undispatched()) return; // its result is about to be published
-        cancelled = dispatcher_.cancel(w, failure(called_off(w), w, 0, {}), failure_kind::cancelled,
-                                       effects_);
+        cancelled = dispatcher_.cancel(w, called_off(w), failure_kind::cancelled, effects_);
     });
     return cancelled;
 }
@@ -406,9 +404,7 @@ void dummy_backend::time_out(worker_index index, steady::time_point now, errands
     loss what;
     what.chunk_id = late.id;
     what.item = what.done = item->index;
-    what.error =
-        failure(out_of_time(timeout_kind::running, *late.of, late.first + item->index, false),
-                *late.of, late.first + item->index, s.thread->name());
+    what.error = past_its_timeout(*late.of, late.first + item->index, s.thread->name());
     what.kind = failure_kind::timed_out;
     what.may_retry = false;
     s.given_up = s.thread;

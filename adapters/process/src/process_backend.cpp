@@ -121,10 +121,7 @@ void process_backend::extend(work& w, std::uint64_t items, bool more_to_come) {
 }
 
 bool process_backend::cancel(work& w) {
-    failure_info where;
-    where.label = w.settings().label_text();
-    const auto error =
-        std::make_exception_ptr(failed<cancelled_error>{called_off(w), std::move(where)});
+    const auto error = called_off(w);
     return decide([&](dispatcher& d, effects& out) {
         fetch_left();
         return d.cancel(w, error, failure_kind::cancelled, out);

@@ -4,6 +4,7 @@
 #include <src/worker_seat.hpp>
 
 #include <coproc/detail/exception_codec.hpp>
+#include <coproc/detail/thread_own.hpp>
 #include <os/eventfd.hpp>
 #include <src/call_preamble.hpp>
 #include <src/process_backend.hpp>
@@ -33,13 +34,7 @@ constexpr std::size_t most_at_a_time = 64 * 1024;
 } // namespace
 
 std::vector<worker_news::completed>* worker_news::spare() noexcept {
-    thread_local bool gone = false; // a pool may end after the thread's own objects
-    struct lasting {
-        std::vector<completed> list;
-        ~lasting() { gone = true; }
-    };
-    thread_local lasting kept;
-    return gone ? nullptr : &kept.list;
+    return thread_own<std::vector<completed>>();
 }
 
 worker_news::worker_news() noexcept {

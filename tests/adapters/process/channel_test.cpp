@@ -67,6 +67,16 @@ message_token send_patiently(endpoint& to, message_kind kind, std::uint64_t id) 
     }
 }
 
+/// Until there is no room; how many went in.
+std::uint64_t fill(endpoint& to) {
+    std::uint64_t sent = 0;
+    try {
+        for (;; ++sent)
+            to.send(message_kind::call, sent);
+    } catch (const channel_full&) {} // NOLINT(bugprone-empty-catch)
+    return sent;
+}
+
 bool same(const incoming& message, const std::vector<std::byte>& bytes) {
     return message.bytes.size() == bytes.size() &&
            (bytes.empty() || std::memcmp(message.bytes.data(), bytes.data(), bytes.size()) == 0);
@@ -187,11 +197,7 @@ TEST_CASE("channel: the guaranteed number of messages always fits") {
 
 TEST_CASE("channel: a full ring is refused in the parent, and works again") {
     both_ends ch;
-    std::uint64_t sent = 0;
-    try {
-        for (;; ++sent)
-            ch.parent.send(message_kind::call, sent);
-    } catch (const channel_full&) {}
+    const std::uint64_t sent = fill(ch.parent);
     CHECK(sent >= endpoint::guaranteed_messages);
     CHECK(sent == ring_bytes / sizeof(entry_header));
     REQUIRE(ch.worker.peek() != nullptr);
@@ -202,11 +208,7 @@ TEST_CASE("channel: a full ring is refused in the parent, and works again") {
 
 TEST_CASE("channel: a parent that found the ring full is rung for when there is room") {
     both_ends ch;
-    std::uint64_t sent = 0;
-    try {
-        for (;; ++sent)
-            ch.parent.send(message_kind::call, sent);
-    } catch (const channel_full&) {}
+    fill(ch.parent);
     CHECK_FALSE(ch.parent.want_room());
     CHECK_FALSE(rung(ch.parent.bell()));
     std::thread worker{[&] {

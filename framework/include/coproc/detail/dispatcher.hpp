@@ -91,15 +91,13 @@ struct loss {
 /// `stopped`: it does not run any more.
 timeout_error out_of_time(timeout_kind kind, const work& w, std::uint64_t item,
                           bool stopped = true);
-cancelled_error called_off(const work& w);
-/// The same at the end of a pool, with what says where it was.
-std::exception_ptr called_off_with(const work& w, std::string_view reason);
+std::exception_ptr called_off(const work& w, std::string_view reason = {});
 
 /// What a work is to fail with.
 using error_for = std::function<std::exception_ptr(const work&)>;
 /// For a stream whose reader waits for the pool.
 std::exception_ptr read_no_further(const work& w);
-/// called_off_with("the pool was terminated"), one for all that need not be told apart: there may
+/// called_off(w, "the pool was terminated"), one for all that need not be told apart: there may
 /// be millions. Nobody is told of those that are not looked at: that is what was asked for.
 [[nodiscard]] error_for terminated_error();
 
@@ -215,6 +213,9 @@ private:
         double expected_ns = 0; // of all in flight
         std::size_t tasks_left = 0;
         time_point deadline = time_point::max(); // of the first chunk in flight
+
+        /// It gets nothing more.
+        [[nodiscard]] bool spent() const noexcept { return retiring || tasks_left == 0; }
     };
 
     bool refill(worker_index index, time_point now, effects& out);
