@@ -218,7 +218,10 @@ struct members_codec<T, std::tuple<M...>>
     }
 
 private:
-    static auto& as_lvalue(auto&& x) { return x; }
+    /// (Since C++23 a returned `x` is an rvalue again, if it came as one.)
+    static auto& as_lvalue(auto&& x) {
+        return static_cast<std::remove_reference_t<decltype(x)>&>(x);
+    }
 
     /// members() is rarely const, since one form must do for both directions; nothing is changed
     /// here.
