@@ -76,7 +76,7 @@ bool locked_object::held_by_this_thread() const noexcept {
                self_if_party() + 1;
 }
 
-void locked_object::acquire(std::uint32_t flag) {
+bool locked_object::acquire(std::uint32_t flag, shared::deadline until) {
     auto& owner = state<words>().owner;
     const auto attempt = [&] {
         std::uint32_t seen = 0;
@@ -87,23 +87,23 @@ void locked_object::acquire(std::uint32_t flag) {
             "coproc: a process died while it held the lock of this shared memory; what lies in it "
             "may be half changed. It is not locked now and works again"};
     };
-    if (!attempt()) wait(released, {}, attempt);
+    if (!attempt() && !wait(released, until, attempt)) return false;
     depth_ = 1;
     thread_.store(this_thread(), std::memory_order_relaxed);
+    return true;
 }
 
-void locked_object::lock() {
-    if (held_by_this_thread())
-        ++depth_;
-    else
-        acquire(0);
+bool locked_object::lock(shared::deadline until) {
+    if (!held_by_this_thread()) return acquire(0, until);
+    ++depth_;
+    return true;
 }
 
 void locked_object::begin_operation() {
     if (held_by_this_thread())
         ++depth_;
     else
-        acquire(in_operation);
+        acquire(in_operation, {});
 }
 
 void locked_object::unlock() noexcept {
@@ -160,7 +160,13 @@ locked_memory::locked_memory(content what, const std::type_info& type, std::size
     size_ = bytes;
 }
 
-void locked_memory::lock() const { object_->lock(); }
+void locked_memory::lock() const { object_->lock({}); }
+bool locked_memory::try_lock() const {
+    return object_ == nullptr || object_->lock(steady::time_point::min());
+}
+bool locked_memory::try_lock_for(duration timeout) const {
+    return object_ == nullptr || object_->lock(deadline_after(timeout));
+}
 void locked_memory::begin_operation() const { object_->begin_operation(); }
 void locked_memory::unlock() const noexcept { object_->unlock(); }
 

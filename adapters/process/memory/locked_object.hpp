@@ -21,7 +21,8 @@ public:
     [[nodiscard]] std::byte* data() const noexcept;
     [[nodiscard]] std::size_t size() const noexcept;
 
-    void lock();
+    /// False when the deadline passed first. Throws owner_died_error once for each death.
+    bool lock(shared::deadline until);
     void begin_operation();
     void unlock() noexcept; // ends either
 
@@ -62,7 +63,7 @@ private:
     [[nodiscard]] std::byte* second() const noexcept;
     void finish_replacing() noexcept;
     [[nodiscard]] bool held_by_this_thread() const noexcept;
-    void acquire(std::uint32_t flag);
+    bool acquire(std::uint32_t flag, shared::deadline until);
 
     // Of those in this process: who, and how often. Only its holder changes it.
     std::atomic<const void*> thread_{nullptr};

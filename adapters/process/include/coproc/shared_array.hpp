@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <ranges>
 #include <span>
 #include <type_traits>
@@ -29,7 +30,7 @@ inline constexpr bool is_shared_atomic<std::atomic<U>> =
 } // namespace detail
 
 /// The elements of a shared_array, and its lock as long as this exists. To be destroyed by the
-/// thread that made it.
+/// thread that made it; what is moved from holds nothing.
 template <class T>
 class [[nodiscard]] locked_array {
 public:
@@ -42,8 +43,10 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return span_.size(); }
 
     /// For the library.
-    locked_array(const detail::locked_memory& memory, std::span<T> span)
-        : lock_{memory}, span_{span} {}
+    using purpose = detail::memory_lock::purpose;
+    locked_array(const detail::locked_memory& memory, std::span<T> span,
+                 purpose what = purpose::access)
+        : lock_{memory, what}, span_{span} {}
 
 private:
     detail::memory_lock lock_;
@@ -148,6 +151,16 @@ public:
     /// do so again while it does. Not across a co_await: the lock is the thread's. *Exceptions*:
     /// owner_died_error, and the lock is not held then.
     locked_array<T> lock() const { return {memory_, span()}; }
+    /// The same if nobody else holds it now; else empty. *Exceptions*: as lock().
+    [[nodiscard]] std::optional<locked_array<T>> try_lock() const {
+        return detail::held_if<locked_array<T>>(memory_.try_lock(), memory_, span());
+    }
+    /// The same, empty if others still hold it when the time is up. There is no awaitable form: a
+    /// coroutine may resume on another thread, and would not have the lock there. *Exceptions*: as
+    /// lock().
+    [[nodiscard]] std::optional<locked_array<T>> try_lock_for(duration timeout) const {
+        return detail::held_if<locked_array<T>>(memory_.try_lock_for(timeout), memory_, span());
+    }
 
 private:
     friend struct codec<shared_array>;

@@ -9,13 +9,14 @@
 #include <cstddef>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
 namespace coproc {
 
 /// The value of a shared_value, and its lock as long as this exists. To be destroyed by the thread
-/// that made it.
+/// that made it; what is moved from holds nothing.
 template <class T>
 class [[nodiscard]] locked_value {
 public:
@@ -23,7 +24,9 @@ public:
     [[nodiscard]] T* operator->() const noexcept { return value_; }
 
     /// For the library.
-    locked_value(const detail::locked_memory& memory, T* value) : lock_{memory}, value_{value} {}
+    using purpose = detail::memory_lock::purpose;
+    locked_value(const detail::locked_memory& memory, T* value, purpose what = purpose::access)
+        : lock_{memory, what}, value_{value} {}
 
 private:
     detail::memory_lock lock_;
@@ -172,6 +175,16 @@ public:
     /// so again while it does. Not across a co_await: the lock is the thread's. *Exceptions*:
     /// owner_died_error, and the lock is not held then.
     locked_value<T> lock() const { return {memory_, value()}; }
+    /// The same if nobody else holds it now; else empty. *Exceptions*: as lock().
+    [[nodiscard]] std::optional<locked_value<T>> try_lock() const {
+        return detail::held_if<locked_value<T>>(memory_.try_lock(), memory_, value());
+    }
+    /// The same, empty if others still hold it when the time is up. There is no awaitable form: a
+    /// coroutine may resume on another thread, and would not have the lock there. *Exceptions*: as
+    /// lock().
+    [[nodiscard]] std::optional<locked_value<T>> try_lock_for(duration timeout) const {
+        return detail::held_if<locked_value<T>>(memory_.try_lock_for(timeout), memory_, value());
+    }
 
 private:
     friend struct codec<shared_value>;

@@ -115,10 +115,57 @@ TEMPLATE_TEST_CASE("shared_value: a death under lock() is told once", "", int, s
             ::pause();
     }};
     REQUIRE(eventually([&] { return locked->load(); }));
+    const int form = GENERATE(0, 1, 2);
+    CAPTURE(form);
+    CHECK_FALSE(value.try_lock());
+    CHECK_FALSE(value.try_lock_for(1ms));
     owner.kill();
-    CHECK_THROWS_AS(value.lock(), coproc::owner_died_error);
+    CHECK_THROWS_AS(form == 0   ? static_cast<void>(value.lock())
+                    : form == 1 ? static_cast<void>(value.try_lock())
+                                : static_cast<void>(value.try_lock_for(patience)),
+                    coproc::owner_died_error);
     { const auto held = value.lock(); }
+    CHECK(value.try_lock());
     value.store(TestType{});
+}
+
+TEST_CASE("shared_value, shared_array: a timed wait for the lock learns of its owner's death") {
+    const coproc::shared_value<state> value{of(1)};
+    const coproc::shared_array<int> array{3};
+    const in_common<std::atomic<bool>> locked;
+    forked owner{[&] {
+        const auto held = value.lock();
+        const auto elements = array.try_lock_for(patience);
+        locked->store(elements.has_value());
+        for (;;)
+            ::pause();
+    }};
+    REQUIRE(eventually([&] { return locked->load(); }));
+    CHECK_FALSE(array.try_lock());
+    CHECK_FALSE(array.try_lock_for(1ms));
+    // Another waits beside this one: one of the two is told, and then both can have it.
+    std::atomic<int> told{0};
+    const auto wait_for_both = [&] {
+        for (int got = 0; got != 2;) {
+            try {
+                const bool held = got == 0 ? value.try_lock_for(patience).has_value()
+                                           : array.try_lock_for(patience).has_value();
+                if (!held) return false;
+                ++got;
+            } catch (const coproc::owner_died_error&) {
+                ++told;
+            }
+        }
+        return true;
+    };
+    bool other_got_both = false;
+    std::thread other{[&] { other_got_both = wait_for_both(); }};
+    std::thread killer{[&] { owner.kill(); }};
+    CHECK(wait_for_both());
+    other.join();
+    killer.join();
+    CHECK(other_got_both);
+    CHECK(told == 2);
 }
 
 TEST_CASE("shared_value: whoever waits for the lock learns of its owner's death") {

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <ranges>
 #include <span>
 #include <type_traits>
@@ -35,7 +36,7 @@ struct array_core {
 namespace coproc::dummy {
 
 /// The elements of a shared_array, and its lock as long as this exists. To be destroyed by the
-/// thread that made it.
+/// thread that made it; what is moved from holds nothing.
 template <class T>
 class [[nodiscard]] locked_array {
 public:
@@ -48,11 +49,11 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return core_->size; }
 
     /// For the library.
-    explicit locked_array(std::shared_ptr<detail::threads::array_core<T>> core)
-        : core_{std::move(core)} {}
+    using holder = detail::threads::locked<detail::threads::array_core<T>>;
+    explicit locked_array(holder core) : core_{std::move(core)} {}
 
 private:
-    detail::threads::locked<detail::threads::array_core<T>> core_;
+    holder core_;
 };
 
 /// coproc::shared_array among the threads of one program: a contiguous range of fixed length, and a
@@ -130,7 +131,16 @@ public:
 
     /// Keeps others out who lock it too: `auto g = a.lock(); for (auto& x : g) ++x;`. A thread may
     /// do so again while it does. Not across a co_await: the lock is the thread's.
-    locked_array<T> lock() const { return locked_array<T>{core_}; }
+    locked_array<T> lock() const { return locked_array<T>{holder{core_}}; }
+    /// The same if nobody else holds it now; else empty.
+    [[nodiscard]] std::optional<locked_array<T>> try_lock() const {
+        return held_at(detail::steady::time_point::min());
+    }
+    /// The same, empty if others still hold it when the time is up. There is no awaitable form: a
+    /// coroutine may resume on another thread, and would not have the lock there.
+    [[nodiscard]] std::optional<locked_array<T>> try_lock_for(duration timeout) const {
+        return held_at(detail::deadline_after(timeout));
+    }
 
 private:
     template <class Range>
@@ -144,6 +154,13 @@ private:
             return static_cast<std::size_t>(std::ranges::distance(range));
         else
             return 0;
+    }
+
+    using holder = typename locked_array<T>::holder;
+    std::optional<locked_array<T>> held_at(const detail::threads::deadline& until) const {
+        auto core = holder::until(core_, until);
+        if (!core) return {};
+        return locked_array<T>{*std::move(core)};
     }
 
     std::shared_ptr<detail::threads::array_core<T>> core_;

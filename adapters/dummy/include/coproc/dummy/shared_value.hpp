@@ -7,6 +7,7 @@
 #include <concepts>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -34,7 +35,7 @@ bool same_value(const T& a, const T& b) {
 namespace coproc::dummy {
 
 /// The value of a shared_value, and its lock as long as this exists. To be destroyed by the thread
-/// that made it.
+/// that made it; what is moved from holds nothing.
 template <class T>
 class [[nodiscard]] locked_value {
 public:
@@ -42,11 +43,11 @@ public:
     [[nodiscard]] T* operator->() const noexcept { return &core_->value; }
 
     /// For the library.
-    explicit locked_value(std::shared_ptr<detail::threads::value_core<T>> core)
-        : core_{std::move(core)} {}
+    using holder = detail::threads::locked<detail::threads::value_core<T>>;
+    explicit locked_value(holder core) : core_{std::move(core)} {}
 
 private:
-    detail::threads::locked<detail::threads::value_core<T>> core_;
+    holder core_;
 };
 
 /// coproc::shared_value among the threads of one program: a value of any copyable type, and a lock.
@@ -143,7 +144,16 @@ public:
 
     /// Holds the value for more than one operation: `auto g = v.lock(); *g += 1;`. A thread may do
     /// so again while it does. Not across a co_await: the lock is the thread's.
-    locked_value<T> lock() const { return locked_value<T>{core_}; }
+    locked_value<T> lock() const { return locked_value<T>{holder{core_}}; }
+    /// The same if nobody else holds it now; else empty.
+    [[nodiscard]] std::optional<locked_value<T>> try_lock() const {
+        return held_at(detail::steady::time_point::min());
+    }
+    /// The same, empty if others still hold it when the time is up. There is no awaitable form: a
+    /// coroutine may resume on another thread, and would not have the lock there.
+    [[nodiscard]] std::optional<locked_value<T>> try_lock_for(duration timeout) const {
+        return held_at(detail::deadline_after(timeout));
+    }
 
 private:
     /// In an unsigned type that is not promoted to a signed one.
@@ -154,6 +164,13 @@ private:
     T change(F&& f) const {
         const auto held = lock();
         return std::exchange(*held, f(*held));
+    }
+
+    using holder = typename locked_value<T>::holder;
+    std::optional<locked_value<T>> held_at(const detail::threads::deadline& until) const {
+        auto core = holder::until(core_, until);
+        if (!core) return {};
+        return locked_value<T>{*std::move(core)};
     }
 
     std::shared_ptr<detail::threads::value_core<T>> core_;

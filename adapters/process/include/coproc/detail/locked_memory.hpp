@@ -6,11 +6,13 @@
 // size, and a lock.
 
 #include <coproc/codec.hpp>
+#include <coproc/duration.hpp>
 
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <typeinfo>
 #include <utility>
 
@@ -50,7 +52,11 @@ public:
 
     /// The lock is the calling thread's, which may lock again. Throws owner_died_error.
     void lock() const;
-    /// The same for a moment, after which nothing is half changed: a death meanwhile is no news.
+    /// False if another has it now, or still has it when the time is up. They throw as lock().
+    /// True without memory.
+    [[nodiscard]] bool try_lock() const;
+    [[nodiscard]] bool try_lock_for(duration timeout) const;
+    /// lock() for a moment, after which nothing is half changed: a death meanwhile is no news.
     void begin_operation() const;
     void unlock() const noexcept; ///< ends either
 
@@ -77,18 +83,23 @@ private:
 /// Holds the lock, if there is memory.
 class memory_lock {
 public:
-    enum class purpose { access, operation };
+    enum class purpose { access, operation, taken };
 
+    /// `taken`: the caller has locked it, for this to unlock.
     explicit memory_lock(locked_memory memory, purpose what = purpose::access)
         : memory_{std::move(memory)} {
-        if (!memory_) return;
+        if (!memory_ || what == purpose::taken) return;
         if (what == purpose::access)
             memory_.lock();
         else
             memory_.begin_operation();
     }
     memory_lock(memory_lock&& other) noexcept : memory_{std::exchange(other.memory_, {})} {}
-    memory_lock& operator=(memory_lock&&) = delete;
+    memory_lock& operator=(memory_lock&& other) noexcept {
+        memory_lock last{std::move(other)};
+        std::swap(memory_, last.memory_);
+        return *this;
+    }
     ~memory_lock() {
         if (memory_) memory_.unlock();
     }
@@ -96,5 +107,12 @@ public:
 private:
     locked_memory memory_;
 };
+
+/// A guard of memory that has just been locked, if it has.
+template <class Guard, class What>
+std::optional<Guard> held_if(bool locked, const locked_memory& memory, What what) {
+    if (!locked) return {};
+    return Guard{memory, what, memory_lock::purpose::taken};
+}
 
 } // namespace coproc::detail
