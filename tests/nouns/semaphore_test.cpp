@@ -80,6 +80,7 @@ TEMPLATE_TEST_CASE("semaphore: permits", "", SEMAPHORE_VOCABULARIES) {
         REQUIRE(two);
         CHECK(units.value() == 0);
         CHECK_FALSE(units.try_permit_for(0s));
+        CHECK_FALSE(units.try_permit());
         CHECK_FALSE(units.try_permit_for(1ms));
         auto moved = std::move(one);
         CHECK(units.value() == 0);
@@ -88,6 +89,12 @@ TEMPLATE_TEST_CASE("semaphore: permits", "", SEMAPHORE_VOCABULARIES) {
         moved.release(); // once is enough
         CHECK(units.value() == 1);
         moved = std::move(*two);
+        CHECK(units.value() == 1);
+    }
+    CHECK(units.value() == 2);
+    {
+        const auto one = units.try_permit();
+        REQUIRE(one);
         CHECK(units.value() == 1);
     }
     CHECK(units.value() == 2);
@@ -203,6 +210,121 @@ TEMPLATE_TEST_CASE("semaphore: a cancelled async_acquire takes nothing", "",
     } catch (const coproc::cancelled_error&) {}
     CHECK(units.try_acquire_for(patience));
     CHECK(units.value() == 0);
+}
+
+TEMPLATE_TEST_CASE("semaphore: async_permit", "", SEMAPHORE_VOCABULARIES) {
+    using permit = typename TestType::semaphore::permit_type;
+    const typename TestType::bounded_semaphore units{1};
+    event_loop context;
+    watched<permit> free{context};
+    units.async_permit(free.token());
+    auto first = free.get();
+    CHECK(first);
+    CHECK(units.value() == 0);
+
+    watched<permit> second{context};
+    watched<permit> third{context};
+    units.async_permit(second.token());
+    units.async_permit(third.token());
+    CHECK_FALSE(second.done());
+    first.release();
+    {
+        const auto held = second.get();
+        CHECK(held);
+        CHECK_FALSE(third.done());
+        CHECK(units.value() == 0);
+    }
+    CHECK(third.get()); // and lets go of it
+    CHECK(units.value() == 1);
+
+    const auto taken = [](typename TestType::semaphore s) -> asio::awaitable<std::size_t> {
+        const auto held = co_await s.async_permit();
+        const auto left = s.value();
+        co_return held ? left : 99;
+    };
+    CHECK(run(context, taken(units)) == 0);
+    CHECK(units.value() == 1);
+}
+
+TEMPLATE_TEST_CASE("semaphore: an async_permit that is cancelled or dropped keeps nothing", "",
+                   SEMAPHORE_VOCABULARIES) {
+    using permit = typename TestType::semaphore::permit_type;
+    const typename TestType::semaphore units{0};
+    event_loop context;
+    SECTION("cancelled while it waits") {
+        watched<permit> first{context};
+        watched<permit> second{context};
+        units.async_permit(first.token());
+        units.async_permit(second.token());
+        first.cancel();
+        CHECK_THROWS_AS(first.get(), coproc::cancelled_error);
+        units.release();
+        CHECK(second.get());
+    }
+    SECTION("cancelled when its unit is there") {
+        watched<permit> late{context};
+        units.async_permit(late.token());
+        units.release();
+        REQUIRE(eventually([&] { return units.value() == 0; }));
+        watched<permit> next{context};
+        units.async_permit(next.token());
+        late.cancel();
+        late.cancel();
+        CHECK_THROWS_AS(late.get(), coproc::cancelled_error);
+        CHECK(next.get()); // it goes to the next one
+    }
+    SECTION("dropped when its unit is there") {
+        asio::io_context other;
+        units.async_permit(
+            asio::bind_executor(other, [](const std::exception_ptr&, const permit&) {}));
+        units.release();
+        REQUIRE(eventually([&] { return units.value() == 0; }));
+    }
+    SECTION("dropped while it waits") {
+        {
+            asio::io_context other;
+            units.async_permit(
+                asio::bind_executor(other, [](const std::exception_ptr&, const permit&) {}));
+        }
+        units.release();
+    }
+    CHECK(units.try_acquire_for(patience));
+    CHECK(units.value() == 0);
+}
+
+TEMPLATE_TEST_CASE("semaphore: no permit is lost to cancellation", "", SEMAPHORE_VOCABULARIES) {
+    using namespace asio::experimental::awaitable_operators;
+    const auto seed = GENERATE(1U, 2U, 3U);
+    CAPTURE(seed);
+    const typename TestType::bounded_semaphore units{2};
+    typename TestType::crew crew{2};
+    std::vector<coproc::async_result<void>> others;
+    for (std::uint32_t i = 0; i < 2; ++i)
+        others.push_back(crew.apply_async(
+            [](typename TestType::bounded_semaphore s) {
+                for (std::uint32_t k = 0; k < 300; ++k) {
+                    const auto held = k % 3 == 0 ? s.try_permit() : s.permit();
+                    if (held && k % 4 == 0) std::this_thread::yield();
+                }
+            },
+            units));
+    event_loop context;
+    auto body = [](typename TestType::bounded_semaphore s,
+                   std::uint32_t own_seed) -> asio::awaitable<void> {
+        asio::steady_timer timer{co_await asio::this_coro::executor};
+        for (std::uint32_t k = 0; k < 100; ++k) {
+            timer.expires_after(std::chrono::microseconds{mixed(own_seed, k) % 200});
+            const auto which = co_await (s.async_permit(asio::use_awaitable) ||
+                                         timer.async_wait(asio::use_awaitable));
+            if (which.index() == 0 && k % 2 == 0) co_await asio::post(asio::use_awaitable);
+        }
+    };
+    for (std::uint32_t i = 0; i < 4; ++i)
+        asio::co_spawn(context, body(units, mixed(seed, i)), asio::detached);
+    context.run_for(patience);
+    CHECK(context.stopped());
+    all_end(others);
+    CHECK(eventually([&] { return units.value() == 2; }));
 }
 
 TEMPLATE_TEST_CASE("semaphore: no unit is lost to timeouts and cancellation", "",

@@ -10,16 +10,16 @@ bool gate::try_now() {
     return pass();
 }
 
+bool gate::enter(waiter& w) {
+    const std::scoped_lock lock{mutex_};
+    if (pass()) return true;
+    waiting_.push_back(w);
+    return false;
+}
+
 auto gate::start() -> boost::intrusive_ptr<passage> {
     boost::intrusive_ptr<passage> op{new passage{shared_from_this()}};
-    {
-        const std::scoped_lock lock{mutex_};
-        if (!pass()) {
-            waiting_.push_back(*op);
-            return op;
-        }
-    }
-    op->complete();
+    if (enter(*op)) op->complete();
     return op;
 }
 
@@ -33,14 +33,17 @@ bool gate::withdraw(passage& op) noexcept {
 bool gate::cancel(passage& op) noexcept {
     wake_list wake;
     const std::scoped_lock lock{mutex_};
-    const bool waits = op.listed();
-    if (!waits && op.error()) return false;
+    if (!op.listed() && op.error()) return false;
+    call_off(op, op, wake);
+    return true;
+}
+
+void gate::call_off(waiter& w, result_core& op, wake_list& wake) noexcept {
     op.set_error(wait_cancelled());
-    if (waits)
-        waiting_.wake(op, wake);
+    if (w.listed())
+        waiting_.wake(w, wake);
     else
         pass_unused(wake);
-    return true;
 }
 
 void gate::pass_unused(wake_list&) noexcept {}

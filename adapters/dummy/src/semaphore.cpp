@@ -13,6 +13,9 @@ namespace detail::threads {
 
 class semaphore_core final : public gate {
 public:
+    using permit = dummy::semaphore_permit;
+    using permit_wait = pending_on<permit, semaphore_core>;
+
     semaphore_core(std::size_t initial, bool bounded)
         : most_{bounded ? initial : std::numeric_limits<std::size_t>::max()}, value_{initial} {}
 
@@ -30,6 +33,26 @@ public:
         return value_;
     }
     [[nodiscard]] std::size_t most() const noexcept { return most_; }
+
+    /// The permit is there from the beginning, so that it is whole at the instant at which the unit
+    /// is handed over. Who is let go before has to take it away.
+    [[nodiscard]] boost::intrusive_ptr<permit_wait> start_permit() {
+        auto self = std::static_pointer_cast<semaphore_core>(shared_from_this());
+        boost::intrusive_ptr<permit_wait> op{new permit_wait{self}};
+        op->emplace(permit{std::move(self)});
+        if (enter(*op)) op->complete();
+        return op;
+    }
+    using gate::cancel;
+    bool cancel(permit_wait& op) noexcept {
+        wake_list wake;
+        const std::scoped_lock lock{mutex_};
+        if (!op.listed() && op.error()) return false;
+        auto nobodys = op.take();
+        nobodys.of_ = nullptr; // call_off() gives the unit back, if there was one
+        call_off(op, op, wake);
+        return true;
+    }
 
 private:
     bool pass() noexcept override {
@@ -93,9 +116,18 @@ semaphore_permit semaphore::permit() const {
     return semaphore_permit{core_};
 }
 
+std::optional<semaphore_permit> semaphore::try_permit() const {
+    if (!try_acquire()) return {};
+    return semaphore_permit{core_};
+}
+
 std::optional<semaphore_permit> semaphore::try_permit_for(duration timeout) const {
     if (!try_acquire_for(timeout)) return {};
     return semaphore_permit{core_};
+}
+
+detail::state_ptr<semaphore_permit> semaphore::start_permit() const {
+    return core_->start_permit();
 }
 
 } // namespace dummy

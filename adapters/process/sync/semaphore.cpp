@@ -41,10 +41,10 @@ bool semaphore_object::attempt(owner whose) {
     return true;
 }
 
-bool semaphore_object::try_acquire() {
-    if (attempt()) return true;
+bool semaphore_object::try_acquire(owner whose) {
+    if (attempt(whose)) return true;
     bury_dead();
-    return attempt();
+    return attempt(whose);
 }
 
 void semaphore_object::release(std::size_t n) {
@@ -184,12 +184,34 @@ semaphore_permit semaphore::permit() const {
     return semaphore_permit{object_};
 }
 
+std::optional<semaphore_permit> semaphore::try_permit() const {
+    if (!object_->try_acquire(semaphore_object::owner::this_process)) return {};
+    return semaphore_permit{object_};
+}
+
 std::optional<semaphore_permit> semaphore::try_permit_for(duration timeout) const {
     const bool got = object_->wait(semaphore_object::units, detail::deadline_after(timeout), [&] {
         return object_->attempt(semaphore_object::owner::this_process);
     });
     if (!got) return {};
     return semaphore_permit{object_};
+}
+
+detail::state_ptr<semaphore_permit>
+semaphore::start_permit(std::shared_ptr<semaphore_object> object) {
+    using waiting = detail::operation<semaphore_permit>;
+    struct permit_attempt {
+        std::shared_ptr<semaphore_object> object;
+
+        bool operator()(waiting& to) const {
+            if (!object->attempt(semaphore_object::owner::this_process)) return false;
+            to.succeed(semaphore_permit{object});
+            return true;
+        }
+        void undo(waiting& of) const { of.take().release(); }
+    };
+    return detail::shared::start_waiting<semaphore_permit>(object, semaphore_object::units,
+                                                           permit_attempt{object});
 }
 
 } // namespace coproc

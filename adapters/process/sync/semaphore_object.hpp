@@ -20,7 +20,7 @@ public:
     /// Takes a unit if there is one.
     bool attempt(owner whose = owner::nobody);
     /// The same, after a look at whether somebody died with a permit.
-    bool try_acquire();
+    bool try_acquire(owner whose = owner::nobody);
     /// Throws std::logic_error when these are too many.
     void release(std::size_t n);
     /// A permit of this process.

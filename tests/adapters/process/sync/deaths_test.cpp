@@ -141,6 +141,8 @@ TEST_CASE("deaths: permits come back, bare units do not") {
     in_one_that_dies([&] {
         auto one = units.permit();
         auto two = units.try_permit_for(0s);
+        if (two) two->release();
+        two = units.try_permit();
         units.acquire();
         if (two) two->release();
     });
@@ -172,6 +174,57 @@ TEST_CASE("deaths: one who waits for a unit gets the dead one's permit") {
     CHECK(got);
     killer.join();
     CHECK(units.value() == 0);
+}
+
+TEST_CASE("deaths: a permit that was awaited comes back, too") {
+    const coproc::semaphore units{0};
+    const coproc::event waits;
+    const coproc::event taken;
+    forked owner{[&] {
+        asio::io_context context;
+        coproc::semaphore::permit_type held;
+        units.async_permit(
+            asio::bind_executor(context, [&](const std::exception_ptr& e, auto permit) {
+                held = std::move(permit);
+                if (!e && held) taken.set();
+            }));
+        waits.set();
+        context.run();
+        for (;;)
+            ::pause();
+    }};
+    REQUIRE(waits.wait(patience));
+    units.release();
+    REQUIRE(taken.wait(patience));
+    CHECK(units.value() == 0);
+    asio::io_context context;
+    coproc::semaphore::permit_type next;
+    units.async_permit(asio::bind_executor(
+        context, [&](const std::exception_ptr&, auto permit) { next = std::move(permit); }));
+    std::thread killer{[&] { owner.kill(); }};
+    context.run_for(patience);
+    killer.join();
+    CHECK(next);
+    CHECK(units.value() == 0);
+    next.release();
+    CHECK(units.value() == 1);
+}
+
+TEST_CASE("deaths: one who dies while it waits for a permit has taken nothing") {
+    const coproc::semaphore units{0};
+    const coproc::event waits;
+    forked other{[&] {
+        asio::io_context context;
+        units.async_permit(asio::bind_executor(context, [](const std::exception_ptr&, auto) {}));
+        waits.set();
+        for (;;) // its unit would be a completion that nobody runs
+            ::pause();
+    }};
+    REQUIRE(waits.wait(patience));
+    units.release();
+    other.kill();
+    CHECK(units.try_acquire_for(patience));
+    CHECK_FALSE(units.try_acquire());
 }
 
 TEST_CASE("deaths: a copy of a permit in the child of a fork holds nothing") {

@@ -42,6 +42,7 @@ public:
 
 private:
     friend class semaphore;
+    friend class detail::threads::semaphore_core;
     explicit semaphore_permit(std::shared_ptr<detail::threads::semaphore_core> of) noexcept
         : of_{std::move(of)} {}
 
@@ -96,8 +97,22 @@ public:
 
     /// Waits for a unit, which the object that is returned gives back.
     [[nodiscard]] semaphore_permit permit() const;
+    /// Empty when there is none now.
+    [[nodiscard]] std::optional<semaphore_permit> try_permit() const;
     /// Empty when there was none in time.
     [[nodiscard]] std::optional<semaphore_permit> try_permit_for(duration timeout) const;
+
+    /// permit() without blocking a thread. *Completion signature*:
+    /// `void(std::exception_ptr, permit_type)`, on the handler's associated executor.
+    /// *Cancellation*: of any type, until the handler runs; it then completes with cancelled_error
+    /// and a permit that holds nothing. A permit that nobody receives, since the handler is gone,
+    /// gives its unit back.
+    template <asio::completion_token_for<void(std::exception_ptr, semaphore_permit)> Token =
+                  asio::deferred_t>
+    auto async_permit(Token&& token = Token()) const {
+        return detail::async_start<semaphore_permit>([s = *this] { return s.start_permit(); },
+                                                     std::forward<Token>(token));
+    }
 
 protected:
     /// For bounded_semaphore.
@@ -106,6 +121,7 @@ protected:
 private:
     void add(std::size_t n) const;
     [[nodiscard]] detail::state_ptr<void> start_acquire() const;
+    [[nodiscard]] detail::state_ptr<semaphore_permit> start_permit() const;
 
     std::shared_ptr<detail::threads::semaphore_core> core_;
 };

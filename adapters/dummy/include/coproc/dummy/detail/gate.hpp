@@ -24,6 +24,11 @@ public:
 protected:
     virtual ~gate() = default;
 
+    /// True: it may pass at once. False: it is woken when it may.
+    [[nodiscard]] bool enter(waiter& w);
+    /// Under the mutex: it fails, and what it was handed goes to others.
+    void call_off(waiter& w, result_core& op, wake_list& wake) noexcept;
+
     // Under the mutex:
     /// Lets one pass, if it may.
     virtual bool pass() noexcept = 0;
