@@ -6,6 +6,7 @@
 #include <coproc/detail/callback_executor.hpp>
 #include <coproc/detail/fork_mutex.hpp>
 #include <coproc/detail/forks.hpp>
+#include <coproc/detail/work.hpp>
 #include <coproc/error.hpp>
 
 #include <cstdio>
@@ -70,10 +71,15 @@ void detail::log(log_kind kind, std::string_view message) noexcept {
     }
 }
 
-void detail::log_callback_exception() noexcept {
+void detail::log_callback_exception(const result_core& of) noexcept {
     try {
+        std::string text = "a callback";
+        // A result does not know of labels; the work of a pool does, and is one.
+        if (const auto* task = dynamic_cast<const work*>(&of))
+            if (const auto label = task->settings().label_text(); !label.empty())
+                text += " of task \"" + std::string{label} + '"';
         log(log_kind::callback_error,
-            "a callback threw:\n" + format_exception(std::current_exception()));
+            text + " threw:\n" + format_exception(std::current_exception()));
     } catch (...) {
         log(log_kind::callback_error, "a callback threw");
     }

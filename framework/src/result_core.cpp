@@ -140,7 +140,7 @@ void result_core::report_progress(std::uint64_t done, std::uint64_t total) noexc
             d = sink->done;
             t = sink->total;
         }
-        if (callback) run_callback([&] { callback(d, t); });
+        if (callback) run_callback(*self, [&] { callback(d, t); });
     });
 }
 

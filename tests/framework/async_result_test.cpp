@@ -178,6 +178,45 @@ TEST_CASE("the error callback gets what was thrown") {
     CHECK(log.count(coproc::log_kind::unobserved_error) == 0);
 }
 
+TEST_CASE("a callback that throws is logged with the label of its task") {
+    const auto backend = each_backend();
+    CAPTURE(backend);
+    signs seen;
+    captured_log log;
+    coproc::pool pool{on(backend)};
+    const auto told = [&](const std::string& what) {
+        return eventually([&] { return log.count(coproc::log_kind::callback_error, what) == 1; });
+    };
+    const auto breaks = [](const std::string& what) {
+        return [what](const auto&...) { throw std::runtime_error{what}; };
+    };
+    const auto named = pool.with({.label = "nightly"});
+    named.apply_async(square, 3).then(breaks("one")).wait();
+    CHECK(told("a callback of task \"nightly\" threw:\n"));
+    named.apply_async(fail, 3).then(nullptr,
+                                    [](std::exception_ptr) { throw std::runtime_error{"two"}; });
+    CHECK(eventually([&] { return log.count(coproc::log_kind::callback_error, "two") == 1; }));
+    CHECK(log.count(coproc::log_kind::callback_error, "a callback of task \"nightly\"") == 2);
+    pool.with({.label = "of a map"}).map_async(square, {1, 2}).then(breaks("three"));
+    CHECK(told("a callback of task \"of a map\" threw:\n"));
+    auto reports = pool.with({.label = "progress"})
+                       .apply_async(
+                           [](const std::string& listened) {
+                               await_sign(listened);
+                               coproc::this_task::report_progress(1, 2);
+                           },
+                           seen.path("listened"));
+    reports.on_progress(breaks("four"));
+    raise_sign(seen.path("listened"));
+    reports.wait();
+    CHECK(told("a callback of task \"progress\" threw:\n"));
+    pool.apply_async(square, 3).then(breaks("five"));
+    CHECK(told("a callback threw:\n"));
+    coproc::when_all(named.apply_async(square, 1), named.apply_async(square, 2))
+        .then(breaks("six"));
+    CHECK(eventually([&] { return log.count(coproc::log_kind::callback_error, "six") == 1; }));
+}
+
 TEST_CASE("a callback that throws goes to the log hook") {
     const auto backend = each_backend();
     CAPTURE(backend);

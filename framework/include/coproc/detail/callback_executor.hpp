@@ -16,6 +16,8 @@
 
 namespace coproc::detail {
 
+class result_core;
+
 /// A thread of the library's own that only runs callbacks; started at the first use.
 boost::asio::any_io_executor default_callback_executor();
 
@@ -37,15 +39,15 @@ private:
 /// until that thread has run them all.
 void queue_callback(callback& what) noexcept;
 
-/// Reports the exception in flight to the log hook.
-void log_callback_exception() noexcept;
+/// Reports the exception in flight to the log hook, with the label of the task whose result it is.
+void log_callback_exception(const result_core& of) noexcept;
 
 template <class F>
-void run_callback(F&& callback) noexcept {
+void run_callback(const result_core& of, F&& callback) noexcept {
     try {
         std::forward<F>(callback)();
     } catch (...) {
-        log_callback_exception();
+        log_callback_exception(of);
     }
 }
 

@@ -42,9 +42,9 @@ private:
     void show() noexcept {
         if (const auto& error = state_->error()) {
             if constexpr (std::is_invocable_v<OnError&, const std::exception_ptr&>)
-                run_callback([&] { on_error_(error); });
+                run_callback(*state_, [&] { on_error_(error); });
             else if constexpr (!std::is_same_v<OnError, std::nullptr_t>)
-                run_callback([&] {
+                run_callback(*state_, [&] {
                     try {
                         std::rethrow_exception(error);
                     } catch (const std::exception& e) {
@@ -53,9 +53,10 @@ private:
                 });
         } else if constexpr (!std::is_same_v<OnValue, std::nullptr_t>) {
             if constexpr (std::is_void_v<R>)
-                run_callback([&] { on_value_(); });
+                run_callback(*state_, [&] { on_value_(); });
             else
-                state_->read([&](const R& value) { run_callback([&] { on_value_(value); }); });
+                state_->read(
+                    [&](const R& value) { run_callback(*state_, [&] { on_value_(value); }); });
         }
     }
 
