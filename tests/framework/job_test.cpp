@@ -383,31 +383,69 @@ TEST_CASE("job: a job is a copyable handle to a stored call") {
     CHECK(call.bytes.empty());
 }
 
-TEST_CASE("job: a job with move-only arguments can run once") {
-    const job j{[](std::unique_ptr<int> p) { CHECK(*p == 5); }, std::make_unique<int>(5)};
+TEST_CASE("job: what only moves is made anew for each run") {
+    static int sum = 0;
+    sum = 0;
+    const job j{[](std::unique_ptr<int> p, int n) { sum += std::exchange(*p, 0) + n; },
+                std::make_unique<int>(5), 1};
     j();
-    CHECK_THROWS_AS(j(), std::logic_error);
+    j();
+    CHECK(sum == 12);
+    const job in_function{coproc::bind_front(
+        [](std::unique_ptr<int> p) { sum += std::exchange(*p, 0); }, std::make_unique<int>(5))};
+    in_function();
+    in_function();
+    CHECK(sum == 22);
+    const job throws{[](std::unique_ptr<int> p) { throw std::out_of_range{std::to_string(*p)}; },
+                     std::make_unique<int>(5)};
+    CHECK_THROWS_AS(throws(), std::out_of_range);
+    CHECK(j.state()->repeatable());
 }
 
-TEST_CASE("job: containers of what only moves run once, others again and again") {
+TEST_CASE("job: what neither copies nor travels runs once") {
+    class closed {
+    public:
+        explicit closed(int n) : n_{std::make_unique<int>(n)} {}
+        int value() const { return *n_; }
+
+    private:
+        std::unique_ptr<int> n_;
+    };
+    int sum = 0;
+    const job j = local_job([&sum](const closed& c) { sum += c.value(); }, closed{5});
+    CHECK_FALSE(j.state()->repeatable());
+    j();
+    CHECK(sum == 5);
+    CHECK_THROWS_AS(j(), std::logic_error);
+    const job captures = local_job([n = std::make_unique<int>(5), &sum] { sum += *n; });
+    CHECK_FALSE(captures.state()->repeatable());
+    const job refers =
+        local_job([&sum](std::reference_wrapper<const closed> c) { sum += c.get().value(); },
+                  std::ref(std::as_const(*std::make_unique<closed>(1))));
+    CHECK(refers.state()->repeatable());
+}
+
+TEST_CASE("job: containers of what only moves") {
     std::vector<std::unique_ptr<int>> owners;
     owners.push_back(std::make_unique<int>(5));
     static int sum = 0;
-    const job once{[](std::vector<std::unique_ptr<int>> v) { sum += *v.front(); },
-                   std::move(owners)};
-    once();
+    sum = 0;
+    const job owning{[](std::vector<std::unique_ptr<int>> v) { sum += *v.front(); },
+                     std::move(owners)};
+    owning();
     CHECK(sum == 5);
-    CHECK_THROWS_AS(once(), std::logic_error);
+    owning();
+    CHECK(sum == 10);
     const job bound{coproc::bind_front(
         [](const std::vector<std::unique_ptr<int>>& v) { sum += static_cast<int>(v.size()); },
         std::vector<std::unique_ptr<int>>(2))};
     bound();
-    CHECK(sum == 7);
+    CHECK(sum == 12);
     const job often{[](const std::vector<std::string>& v) { sum += static_cast<int>(v.size()); },
                     std::vector<std::string>(1)};
     often();
     often();
-    CHECK(sum == 9);
+    CHECK(sum == 14);
 }
 
 TEST_CASE("job: the result of a job may be anything") {

@@ -158,6 +158,26 @@ TEST_CASE("an initializer runs first in every worker") {
         CHECK(text == "ready7");
 }
 
+TEST_CASE("an initializer's arguments that only move arrive in every worker") {
+    const auto backend = each_backend();
+    CAPTURE(backend);
+    const coproc::queue<int> began;
+    auto options = on(backend, 3);
+    options.initializer = coproc::job{
+        [](std::unique_ptr<std::string> text, std::unique_ptr<coproc::queue<int>> q) {
+            prepared = *std::exchange(text, nullptr);
+            q->put(1);
+        },
+        std::make_unique<std::string>("only one"), std::make_unique<coproc::queue<int>>(began)};
+    options.max_tasks_per_worker = 2;
+    coproc::pool pool{options};
+    for (const auto& text :
+         pool.with({.chunk_size = 1}).map([](int) { return prepared; }, std::views::iota(0, 12)))
+        CHECK(text == "only one");
+    for (int i = 0; i < 6; ++i)
+        CHECK(began.get(patience) == 1);
+}
+
 TEST_CASE("an initializer that throws: bounded attempts, and the first error is shown") {
     const auto backend = each_backend();
     CAPTURE(backend);

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <dummy_errands.hpp>
 #include <spin.hpp>
+#include <stdexcept>
 #include <system_error>
 #include <unistd.h>
 #include <utility>
@@ -45,6 +46,16 @@ std::exception_ptr past_its_timeout(const work& w, std::uint64_t item, const std
         out_of_time(timeout_kind::running, w, item, false), std::move(where)});
 }
 
+const job& require_enough_runs(const job& initializer, const dispatcher_limits& limits) {
+    if (initializer && !initializer.state()->repeatable() &&
+        (limits.workers > 1 || limits.max_tasks_per_worker != 0))
+        throw std::invalid_argument{
+            "coproc: the initializer can run only once, since its function or an argument can be "
+            "neither copied nor encoded; this pool runs it in every worker (workers: 1, without "
+            "max_tasks_per_worker, is possible, or what std::ref refers to)"};
+    return initializer;
+}
+
 } // namespace
 
 dummy_backend::dummy_backend(const pool_options& options)
@@ -52,7 +63,7 @@ dummy_backend::dummy_backend(const pool_options& options)
 
 dummy_backend::dummy_backend(const pool_options& options, const dispatcher_limits& limits)
     : backend{options},
-      initializer_{options.initializer},
+      initializer_{require_enough_runs(options.initializer, limits)},
       placement_{place_workers(options.affinity, limits.workers)},
       dispatcher_{limits},
       in_runs_{limits.max_tasks_per_worker == 0},

@@ -38,8 +38,9 @@ public:
     /// Whether there is something to do.
     [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
 
-    /// Calls it here and now, with copies of the arguments. A job that holds move-only arguments
-    /// can run once. Exceptions: what the function throws; std::logic_error for a second run that
+    /// Calls it here and now, with copies of the arguments: of those that can only be moved, what
+    /// another process would get. A dummy::job with arguments that can be neither copied nor sent
+    /// can run once. *Exceptions*: what the function throws; std::logic_error for a second run that
     /// cannot be.
     void operator()() const { state_->run(); }
 

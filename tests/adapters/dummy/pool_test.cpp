@@ -245,6 +245,24 @@ TEST_CASE("the initializer of a dummy pool may be anything callable") {
     CHECK(made == 3);
 }
 
+TEST_CASE("an initializer that can run only once is refused by a pool that would repeat it") {
+    int made = 0;
+    const auto options = [&made](unsigned workers) {
+        return mp::pool_options{.workers = workers,
+                                .initializer =
+                                    mp::job{[n = std::make_unique<int>(3), &made] { made += *n; }}};
+    };
+    const auto error = thrown<std::invalid_argument>([&] { mp::pool{options(2)}; });
+    REQUIRE(error);
+    CHECK_THAT(error->what(), ContainsSubstring("only once"));
+    auto renewing = options(1);
+    renewing.max_tasks_per_worker = 1;
+    CHECK_THROWS_AS(mp::pool{renewing}, std::invalid_argument);
+    mp::pool pool{options(1)};
+    CHECK(pool.apply([] { return 1; }) == 1);
+    CHECK(made == 3);
+}
+
 TEST_CASE("a task may use and end its own pool of threads") {
     auto pool = std::make_unique<mp::pool>(2);
     CHECK(pool->apply([&pool] { return pool->apply(square, 4); }) == 16);

@@ -7,6 +7,7 @@
 #include <coproc/codec.hpp>
 #include <coproc/detail/call_invoker.hpp>
 #include <coproc/detail/check_job.hpp>
+#include <coproc/detail/clone.hpp>
 
 #include <atomic>
 #include <memory>
@@ -27,27 +28,14 @@ public:
     virtual ~job_state() = default;
 
     virtual void run() const = 0;
+    /// Whether it can run more than once.
+    [[nodiscard]] virtual bool repeatable() const noexcept = 0;
 
     /// The function that runs it in another process; null for a job that can only run here.
     [[nodiscard]] virtual invoker remote() const noexcept = 0;
     virtual void size(sizer& s) const = 0;
     virtual void encode(writer& w) const = 0;
 };
-
-/// Whether copying compiles. (std::is_copy_constructible says yes to a vector of unique_ptr, and to
-/// a struct with one.)
-template <class T, class... Seen>
-consteval bool copies() {
-    if constexpr (!std::is_copy_constructible_v<T>)
-        return false;
-    else if constexpr ((std::is_same_v<T, Seen> || ...) || kind_of<T> == kind::none ||
-                       kind_of<T> == kind::pointer)
-        return true;
-    else
-        return []<class... Part>(types<Part...>) {
-            return (copies<std::remove_cv_t<Part>, T, Seen...>() && ...);
-        }(typename codec_for<T>::parts{});
-}
 
 template <bool Remote, class F, class... Args>
 class job_of final : public job_state {
@@ -57,16 +45,20 @@ public:
         : function_(std::forward<Function>(function)), args_(std::forward<Given>(args)...) {}
 
     void run() const override {
-        if constexpr (repeatable) {
-            F function = function_;
-            std::tuple<Args...> args = args_;
-            call(function, std::move(args));
+        if constexpr (clones) {
+            F function = clone(function_);
+            call(function,
+                 std::apply([](const Args&... x) { return std::tuple<Args...>{clone(x)...}; },
+                            args_));
         } else {
             if (spent_.exchange(true))
-                throw std::logic_error{"coproc: a job with move-only arguments can run only once"};
+                throw std::logic_error{"coproc: a job whose arguments can neither be copied nor "
+                                       "encoded can run only once"};
             call(function_, std::move(args_));
         }
     }
+
+    bool repeatable() const noexcept override { return clones; }
 
     invoker remote() const noexcept override {
         if constexpr (Remote)
@@ -88,7 +80,7 @@ public:
     }
 
 private:
-    static constexpr bool repeatable = copies<F>() && (copies<Args>() && ...);
+    static constexpr bool clones = can_clone<F> && (can_clone<Args> && ...);
 
     static void call(F& function, std::tuple<Args...>&& args) {
         std::apply([&](Args&&... x) { static_cast<void>(invoke_once(function, std::move(x)...)); },

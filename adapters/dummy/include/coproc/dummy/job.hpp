@@ -11,7 +11,10 @@ namespace coproc::dummy {
 
 /// A job for threads: what a dummy::pool's initializer may be. Takes any callable and any
 /// arguments, and fits into pool_options::initializer; a pool of processes that is given one
-/// refuses to start.
+/// refuses to start. Every worker's call gets copies of the function and the arguments: of those
+/// that can only be moved, what another process would get. With any that can be neither copied nor
+/// sent it can run once, and a pool that would run it oftener (more workers than one, or
+/// max_tasks_per_worker) throws std::invalid_argument when it is made.
 class job : public coproc::job {
 public:
     job() noexcept = default;
