@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <coproc/detail/remote.hpp>
+#include <coproc/detail/proxy_base.hpp>
 #include <coproc/error.hpp>
 
 #include <cstddef>
@@ -20,7 +20,8 @@ namespace coproc {
 /// put returns when the element is in the server. An element that was sent to a consumer which died
 /// before it arrived goes back to the front. Thread safe. *Exceptions* of all calls:
 /// queue_closed_error after close() (a get only once the queue is empty), end_of_stream_error when
-/// the server is gone.
+/// the server is gone, timeout_error through within(), after which an element that was to be put
+/// may be in the queue, or not.
 template <class T>
 class queue_proxy : public detail::proxy_base<queue_proxy<T>> {
     static_assert(sendable<T>,
@@ -62,21 +63,18 @@ public:
 
     /// *Completion signature*: void(std::exception_ptr). *Cancellation* of any type: the element is
     /// not put, and the operation fails with cancelled_error, unless it was put already.
-    template <boost::asio::completion_token_for<detail::result_signature_t<void>> Token =
-                  boost::asio::deferred_t>
+    template <detail::token_for<void> Token = boost::asio::deferred_t>
     auto async_put(T value, Token&& token = Token()) const {
         auto kept = std::make_shared<const T>(std::move(value));
-        return detail::start_remote<void, op::queue_put>(
-            this->object(), [kept] { return detail::pack(*kept); }, std::forward<Token>(token));
+        return this->template start_<void, op::queue_put>(std::forward<Token>(token),
+                                                          [kept] { return detail::pack(*kept); });
     }
     /// *Completion signature*: void(std::exception_ptr, T). *Cancellation* of any type, until the
     /// handler runs: it completes with cancelled_error, and an element that it had been given goes
     /// back to the front of the queue.
-    template <boost::asio::completion_token_for<detail::result_signature_t<T>> Token =
-                  boost::asio::deferred_t>
+    template <detail::token_for<T> Token = boost::asio::deferred_t>
     auto async_get(Token&& token = Token()) const {
-        return detail::start_remote<T, op::queue_get>(this->object(), &detail::no_payload,
-                                                      std::forward<Token>(token));
+        return this->template start_<T, op::queue_get>(std::forward<Token>(token));
     }
 
     /// A moment's figures.

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <coproc/detail/remote.hpp>
+#include <coproc/detail/proxy_base.hpp>
 #include <coproc/error.hpp>
 
 #include <cstddef>
@@ -14,7 +14,8 @@ namespace coproc {
 /// A semaphore that lives in a manager's server, also for programs on other machines: Python's
 /// managed Semaphore and BoundedSemaphore. A handle, as dict_proxy is. A permit has no owner: one
 /// that a program holds when it dies is not returned. Those who wait are served in their order.
-/// Thread safe. *Exceptions*: end_of_stream_error when the server is gone.
+/// Thread safe. *Exceptions*: end_of_stream_error when the server is gone; timeout_error through
+/// within().
 class semaphore_proxy : public detail::proxy_base<semaphore_proxy> {
     using op = detail::manager_op;
 
@@ -39,11 +40,9 @@ public:
 
     /// *Completion signature*: void(std::exception_ptr). *Cancellation* of any type, until the
     /// handler runs: it completes with cancelled_error, and no permit is taken.
-    template <boost::asio::completion_token_for<detail::result_signature_t<void>> Token =
-                  boost::asio::deferred_t>
+    template <detail::token_for<void> Token = boost::asio::deferred_t>
     auto async_acquire(Token&& token = Token()) const {
-        return detail::start_remote<void, op::semaphore_acquire>(object(), &detail::no_payload,
-                                                                 std::forward<Token>(token));
+        return start_<void, op::semaphore_acquire>(std::forward<Token>(token));
     }
 
     /// For the library: the name by which programs agree on the type.

@@ -2,11 +2,32 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <coproc/dummy/detail/limited.hpp>
 #include <coproc/dummy/mutex.hpp>
+#include <coproc/duration.hpp>
+
+#include <chrono>
 
 namespace coproc::dummy {
 
-/// coproc::mutex_proxy among the threads of one program: its mutex.
-using mutex_proxy = mutex;
+/// coproc::mutex_proxy among the threads of one program: its mutex. *Exceptions*: as those of the
+/// mutex; timeout_error through within().
+class mutex_proxy : public mutex, public detail::threads::limited<mutex_proxy> {
+public:
+    using mutex::mutex;
+
+    void lock() const {
+        if (waits_for_ever()) return mutex::lock();
+        wait_at_most([this](duration time) { return mutex::try_lock_for(time); });
+    }
+    [[nodiscard]] bool try_lock_for(duration timeout) const {
+        return wait_at_most(timeout, [this](duration time) { return mutex::try_lock_for(time); });
+    }
+    template <class Clock, class Duration>
+    [[nodiscard]] bool
+    try_lock_until(const std::chrono::time_point<Clock, Duration>& deadline) const {
+        return try_lock_for(deadline - Clock::now());
+    }
+};
 
 } // namespace coproc::dummy

@@ -4,8 +4,13 @@
 
 // What the proxies of a manager on threads refer to, and their common ground.
 
+#include <coproc/detail/operation.hpp>
+#include <coproc/detail/patient.hpp>
 #include <coproc/error.hpp>
 
+#include <boost/asio/deferred.hpp>
+
+#include <cstddef>
 #include <functional>
 #include <list>
 #include <map>
@@ -20,6 +25,9 @@ namespace coproc::detail::threads {
 
 [[noreturn]] void throw_empty_proxy();
 
+/// The index, or std::out_of_range if `what` of this size has no such element.
+std::size_t checked_index(std::size_t size, std::size_t index, const char* what);
+
 /// A value and its lock.
 template <class T>
 struct guarded {
@@ -29,9 +37,28 @@ struct guarded {
     T value;
 };
 
+/// The asynchronous form of a call that waits for nobody. *Completion signature*:
+/// void(std::exception_ptr, R), void(std::exception_ptr) for void. *Cancellation*: it is done
+/// already.
+template <class R, class F, class Token>
+auto async_now(F call, Token&& token) {
+    return async_start<R>(
+        [call = std::move(call)]() mutable -> state_ptr<R> {
+            boost::intrusive_ptr<operation<R>> made{new operation<R>};
+            if constexpr (std::is_void_v<R>) {
+                call();
+                made->succeed();
+            } else {
+                made->succeed(call());
+            }
+            return made;
+        },
+        std::forward<Token>(token));
+}
+
 /// Base of the proxies: a handle of an object, or empty.
-template <class State>
-class proxy_base {
+template <class Derived, class State>
+class proxy_base : public patient<Derived> {
 public:
     /// Whether there is an object behind it.
     [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
