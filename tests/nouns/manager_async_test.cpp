@@ -171,6 +171,48 @@ TEMPLATE_TEST_CASE("a manager's value and namespace, awaited", "", on_processes,
     });
 }
 
+TEMPLATE_TEST_CASE("a manager's queue, mutex, semaphore and event, awaited", "", on_processes,
+                   on_threads) {
+    typename TestType::manager m;
+    auto q = m.template queue<int>(2);
+    auto mutex = m.mutex();
+    auto s = m.semaphore(0);
+    auto e = m.event();
+    run([&]() -> asio::awaitable<void> {
+        co_await q.async_put(1);
+        const std::size_t size = co_await q.async_size();
+        CHECK(size == 1);
+        const std::size_t maxsize = co_await q.async_maxsize();
+        CHECK(maxsize == 2);
+        const bool empty = co_await q.async_empty();
+        CHECK_FALSE(empty);
+        co_await q.async_put(2);
+        const bool full = co_await q.async_full();
+        CHECK(full);
+        const bool open = !co_await q.async_closed();
+        CHECK(open);
+        co_await q.async_close();
+        const bool closed = co_await q.async_closed();
+        CHECK(closed);
+
+        co_await mutex.async_lock();
+        co_await mutex.async_unlock();
+        CHECK_THROWS_AS(co_await mutex.async_unlock(), std::logic_error);
+
+        co_await s.async_release();
+        co_await s.async_release(2);
+        const std::size_t permits = co_await s.async_value();
+        CHECK(permits == 3);
+
+        co_await e.async_set();
+        const bool set = co_await e.async_is_set();
+        CHECK(set);
+        co_await e.async_wait();
+        co_await e.async_clear();
+        CHECK_FALSE(e.is_set());
+    });
+}
+
 TEMPLATE_TEST_CASE("what a manager's object lacks is named", "", on_processes, on_threads) {
     typename TestType::manager m;
     auto words = m.template dict<std::string, int>();

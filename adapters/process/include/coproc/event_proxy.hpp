@@ -37,6 +37,23 @@ public:
         return start_<void, op::event_wait>(std::forward<Token>(token));
     }
 
+    /// The asynchronous forms of the others. *Completion signature*: void(std::exception_ptr, R)
+    /// for what the blocking form returns, or void(std::exception_ptr). *Exceptions*: as the
+    /// blocking form. *Cancellation* of any type, until the reply has come: cancelled_error, at
+    /// once; what was sent may be carried out all the same.
+    template <detail::token_for<void> Token = boost::asio::deferred_t>
+    auto async_set(Token&& token = Token()) const {
+        return start_<void, op::event_set>(std::forward<Token>(token));
+    }
+    template <detail::token_for<void> Token = boost::asio::deferred_t>
+    auto async_clear(Token&& token = Token()) const {
+        return start_<void, op::event_clear>(std::forward<Token>(token));
+    }
+    template <detail::token_for<bool> Token = boost::asio::deferred_t>
+    auto async_is_set(Token&& token = Token()) const {
+        return start_<bool, op::event_is_set>(std::forward<Token>(token));
+    }
+
     /// For the library: the name by which programs agree on the type.
     static std::string type() { return "event"; }
 };

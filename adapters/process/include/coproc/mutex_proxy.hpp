@@ -48,6 +48,14 @@ public:
         return start_<void, op::mutex_lock>(std::forward<Token>(token));
     }
 
+    /// *Completion signature*: void(std::exception_ptr). *Exceptions*: as unlock(), and
+    /// end_of_stream_error when the server is gone. *Cancellation* of any type, until the reply has
+    /// come: cancelled_error, at once; it will be unlocked all the same.
+    template <detail::token_for<void> Token = boost::asio::deferred_t>
+    auto async_unlock(Token&& token = Token()) const {
+        return start_<void, op::mutex_unlock>(std::forward<Token>(token));
+    }
+
     /// For the library: the name by which programs agree on the type.
     static std::string type() { return "mutex"; }
 };

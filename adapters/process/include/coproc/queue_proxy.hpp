@@ -6,6 +6,7 @@
 #include <coproc/error.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -78,35 +79,82 @@ public:
     }
 
     /// A moment's figures.
-    [[nodiscard]] std::size_t size() const { return static_cast<std::size_t>(state().size); }
-    [[nodiscard]] bool empty() const { return state().size == 0; }
-    [[nodiscard]] bool full() const {
-        const auto now = state();
-        return now.most != 0 && now.size >= now.most;
-    }
+    [[nodiscard]] std::size_t size() const { return read_size(state()); }
+    [[nodiscard]] bool empty() const { return read_empty(state()); }
+    [[nodiscard]] bool full() const { return read_full(state()); }
     /// The bound; 0: none.
-    [[nodiscard]] std::size_t maxsize() const { return static_cast<std::size_t>(state().most); }
+    [[nodiscard]] std::size_t maxsize() const { return read_maxsize(state()); }
     /// Whether it was closed; there may be elements in it.
-    [[nodiscard]] bool closed() const { return state().closed; }
+    [[nodiscard]] bool closed() const { return read_closed(state()); }
     /// For all: what is in it is still delivered.
     void close() const { this->get_(op::queue_close); }
+
+    /// The asynchronous forms of the others. *Completion signature*: void(std::exception_ptr, R)
+    /// for what the blocking form returns, or void(std::exception_ptr). *Exceptions*: as the
+    /// blocking form. *Cancellation* of any type, until the reply has come: cancelled_error, at
+    /// once; what was sent may be carried out all the same.
+    template <detail::token_for<std::size_t> Token = boost::asio::deferred_t>
+    auto async_size(Token&& token = Token()) const {
+        return this->template start_<std::size_t, op::queue_state>(
+            std::forward<Token>(token), detail::no_payload{}, &read_size);
+    }
+    template <detail::token_for<bool> Token = boost::asio::deferred_t>
+    auto async_empty(Token&& token = Token()) const {
+        return this->template start_<bool, op::queue_state>(std::forward<Token>(token),
+                                                            detail::no_payload{}, &read_empty);
+    }
+    template <detail::token_for<bool> Token = boost::asio::deferred_t>
+    auto async_full(Token&& token = Token()) const {
+        return this->template start_<bool, op::queue_state>(std::forward<Token>(token),
+                                                            detail::no_payload{}, &read_full);
+    }
+    template <detail::token_for<std::size_t> Token = boost::asio::deferred_t>
+    auto async_maxsize(Token&& token = Token()) const {
+        return this->template start_<std::size_t, op::queue_state>(
+            std::forward<Token>(token), detail::no_payload{}, &read_maxsize);
+    }
+    template <detail::token_for<bool> Token = boost::asio::deferred_t>
+    auto async_closed(Token&& token = Token()) const {
+        return this->template start_<bool, op::queue_state>(std::forward<Token>(token),
+                                                            detail::no_payload{}, &read_closed);
+    }
+    template <detail::token_for<void> Token = boost::asio::deferred_t>
+    auto async_close(Token&& token = Token()) const {
+        return this->template start_<void, op::queue_close>(std::forward<Token>(token));
+    }
 
     /// For the library: the name by which programs agree on the type.
     static std::string type() { return "queue<" + detail::wire_name<T>() + ">"; }
 
 private:
     struct figures {
-        std::uint64_t size;
-        std::uint64_t most;
-        bool closed;
+        explicit figures(detail::remote_reply&& reply) {
+            detail::require_ok(reply);
+            detail::reader r = reply.in();
+            size = static_cast<std::size_t>(r.template raw<std::uint64_t>());
+            most = static_cast<std::size_t>(r.template raw<std::uint64_t>());
+            closed = detail::decode<bool>(r);
+        }
+        std::size_t size = 0;
+        std::size_t most = 0;
+        bool closed = false;
     };
-    figures state() const {
-        auto reply = this->ask(op::queue_state);
-        detail::require_ok(reply);
-        detail::reader r = reply.in();
-        const auto size = r.template raw<std::uint64_t>();
-        const auto most = r.template raw<std::uint64_t>();
-        return {size, most, detail::decode<bool>(r)};
+    detail::remote_reply state() const { return this->ask(op::queue_state); }
+    static std::size_t read_size(detail::remote_reply&& reply) {
+        return figures{std::move(reply)}.size;
+    }
+    static bool read_empty(detail::remote_reply&& reply) {
+        return read_size(std::move(reply)) == 0;
+    }
+    static bool read_full(detail::remote_reply&& reply) {
+        const figures now{std::move(reply)};
+        return now.most != 0 && now.size >= now.most;
+    }
+    static std::size_t read_maxsize(detail::remote_reply&& reply) {
+        return figures{std::move(reply)}.most;
+    }
+    static bool read_closed(detail::remote_reply&& reply) {
+        return figures{std::move(reply)}.closed;
     }
 };
 

@@ -6,6 +6,7 @@
 #include <coproc/error.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -43,6 +44,25 @@ public:
     template <detail::token_for<void> Token = boost::asio::deferred_t>
     auto async_acquire(Token&& token = Token()) const {
         return start_<void, op::semaphore_acquire>(std::forward<Token>(token));
+    }
+
+    /// The asynchronous forms of the others. *Completion signature*: void(std::exception_ptr, R)
+    /// for what the blocking form returns, or void(std::exception_ptr). *Exceptions*: as the
+    /// blocking form. *Cancellation* of any type, until the reply has come: cancelled_error, at
+    /// once; what was sent may be carried out all the same.
+    template <detail::token_for<void> Token = boost::asio::deferred_t>
+    auto async_release(std::size_t permits, Token&& token = Token()) const {
+        return start_<void, op::semaphore_release>(
+            std::forward<Token>(token), detail::packed{detail::pack(std::uint64_t{permits})});
+    }
+    template <detail::token_for<void> Token = boost::asio::deferred_t>
+    auto async_release(Token&& token = Token()) const {
+        return async_release(1, std::forward<Token>(token));
+    }
+    template <detail::token_for<std::size_t> Token = boost::asio::deferred_t>
+    auto async_value(Token&& token = Token()) const {
+        return start_<std::size_t, op::semaphore_value>(std::forward<Token>(token),
+                                                        detail::no_payload{}, detail::read_size{});
     }
 
     /// For the library: the name by which programs agree on the type.

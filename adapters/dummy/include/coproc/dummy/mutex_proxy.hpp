@@ -2,11 +2,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <coproc/dummy/detail/async_now.hpp>
 #include <coproc/dummy/detail/limited.hpp>
 #include <coproc/dummy/mutex.hpp>
 #include <coproc/duration.hpp>
 
 #include <chrono>
+#include <utility>
 
 namespace coproc::dummy {
 
@@ -27,6 +29,14 @@ public:
     [[nodiscard]] bool
     try_lock_until(const std::chrono::time_point<Clock, Duration>& deadline) const {
         return try_lock_for(deadline - Clock::now());
+    }
+
+    /// *Completion signature*: void(std::exception_ptr). *Exceptions*: as unlock(). *Cancellation*:
+    /// none, it is done when it is started.
+    template <detail::token_for<void> Token = asio::deferred_t>
+    auto async_unlock(Token&& token = Token()) const {
+        return detail::threads::async_now<void>([self = *this] { self.unlock(); },
+                                                std::forward<Token>(token));
     }
 };
 

@@ -85,13 +85,13 @@ inline constexpr auto drop_late =
 template <class R, manager_op Op, class Read>
 class remote_operation final : public operation<R>, public remote_waiter {
 public:
-    remote_operation(remote_ptr object, Read read)
-        : object_{std::move(object)}, read_{std::move(read)} {}
+    remote_operation(remote_ptr object, Read how)
+        : object_{std::move(object)}, read_{std::move(how)} {}
 
     static state_ptr<R> begin(const remote_ptr& object, const remote_payload& what,
-                              const Read& read) {
+                              const Read& how) {
         held(object);
-        boost::intrusive_ptr<remote_operation> made{new remote_operation{object, read}};
+        boost::intrusive_ptr<remote_operation> made{new remote_operation{object, how}};
         made->self_ = made; // until there is a reply
         try {
             made->request_ = object->start(Op, what, wait_for_ever, *made);

@@ -4,8 +4,8 @@
 
 // What the proxies of a manager on threads refer to, and their common ground.
 
-#include <coproc/detail/operation.hpp>
 #include <coproc/detail/patient.hpp>
+#include <coproc/dummy/detail/async_now.hpp>
 #include <coproc/error.hpp>
 
 #include <boost/asio/deferred.hpp>
@@ -36,25 +36,6 @@ struct guarded {
     std::mutex mutex{};
     T value;
 };
-
-/// The asynchronous form of a call that waits for nobody. *Completion signature*:
-/// void(std::exception_ptr, R), void(std::exception_ptr) for void. *Cancellation*: it is done
-/// already.
-template <class R, class F, class Token>
-auto async_now(F call, Token&& token) {
-    return async_start<R>(
-        [call = std::move(call)]() mutable -> state_ptr<R> {
-            boost::intrusive_ptr<operation<R>> made{new operation<R>};
-            if constexpr (std::is_void_v<R>) {
-                call();
-                made->succeed();
-            } else {
-                made->succeed(call());
-            }
-            return made;
-        },
-        std::forward<Token>(token));
-}
 
 /// Base of the proxies: a handle of an object, or empty.
 template <class Derived, class State>
