@@ -41,12 +41,11 @@ public:
     }
     /// A copy of the value; std::out_of_range, which names the key if it can, if there is none.
     [[nodiscard]] V at(const K& key) const {
-        return found_at(key, this->template ask_for<V>(op::dict_at, detail::pack_keyed(key)));
+        return found_at(key, this->ask(op::dict_at, detail::pack_keyed(key)));
     }
     /// The value, if there is one.
     [[nodiscard]] std::optional<V> get(const K& key) const {
-        return detail::unpack_found<V>(
-            this->template ask_for<V>(op::dict_at, detail::pack_keyed(key)));
+        return detail::unpack_found<V>(this->ask(op::dict_at, detail::pack_keyed(key)));
     }
     /// The value, or else this one.
     [[nodiscard]] V get(const K& key, V otherwise) const {
