@@ -25,6 +25,21 @@ void throw_empty_proxy() {
                            "manager.dict<K, V>(), manager.list<T>(), ..."};
 }
 
+std::size_t checked_index(std::size_t size, std::size_t index, const char* what) {
+    if (index < size) return index;
+    throw std::out_of_range{"coproc: index " + std::to_string(index) + " of " + what + " of " +
+                            std::to_string(size)};
+}
+
+void throw_gave_up() {
+    throw timeout_error{timeout_error::waiting,
+                        "coproc: the manager did not answer within the time given"};
+}
+void throw_needs_reference() {
+    throw std::logic_error{"coproc: a call through within() gets copies of its arguments, with "
+                           "which this function cannot be called"};
+}
+
 boost::asio::any_io_executor call_lane() {
     // Never destroyed: calls may be under way at exit.
     static auto& threads =
@@ -138,7 +153,7 @@ semaphore_proxy manager::semaphore(std::size_t permits) const {
 }
 semaphore_proxy manager::bounded_semaphore(std::size_t permits) const {
     require_open();
-    return dummy::bounded_semaphore{permits};
+    return semaphore_proxy{dummy::bounded_semaphore{permits}};
 }
 event_proxy manager::event() const {
     require_open();

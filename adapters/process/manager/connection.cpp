@@ -62,21 +62,79 @@ remote_reply connection::call(manager_op op, std::uint64_t object, const remote_
     std::unique_lock lock{mutex_};
     in_flight entry;
     entry.blocked = &own;
+    wait_for_reply(lock, send_request(op, object, what, timeout, entry), own);
+    if (!driving_) hand_over();
+    if (own.error) std::rethrow_exception(own.error);
+    return std::move(*own.reply);
+}
+
+std::optional<remote_reply> connection::call_until(manager_op op, std::uint64_t object,
+                                                   const remote_payload& what,
+                                                   std::uint64_t timeout, steady::time_point until,
+                                                   remote_waiter& late) {
+    sync_wait own;
+    own.until = until;
+    std::unique_lock lock{mutex_};
+    in_flight entry;
+    entry.blocked = &own;
     const std::uint64_t id = send_request(op, object, what, timeout, entry);
+    wait_for_reply(lock, id, own);
+    if (own.done || own.error) {
+        if (!driving_) hand_over();
+        if (own.error) std::rethrow_exception(own.error);
+        return std::move(own.reply);
+    }
+    const bool sent = give_up(op, id, late);
+    try {
+        if (!driving_) hand_over();
+    } catch (...) {
+        // No memory: the next request has the late reply taken, too.
+    }
+    lock.unlock();
+    if (!sent) late.on_failure(nullptr);
+    return std::nullopt;
+}
+
+void connection::wait_for_reply(std::unique_lock<std::mutex>& lock, std::uint64_t id,
+                                sync_wait& own) {
     while (!own.done) {
         if (failure_) { // no reply can come any more
             in_flight_.erase(id);
             own.error = failure_;
-            break;
+            return;
         }
+        if (own.is_late()) return;
         if (driving_)
             sleep_until_done_or_driving(lock, own);
         else
             drive(lock, own);
     }
-    if (!driving_) hand_over();
-    if (own.error) std::rethrow_exception(own.error);
-    return std::move(*own.reply);
+}
+
+bool connection::give_up(manager_op op, std::uint64_t id, remote_waiter& late) noexcept {
+    // Whoever gives up unlocking does so because it will be done all the same.
+    if (op != manager_op::mutex_unlock && out_.withdraw(id)) {
+        in_flight_.erase(id);
+        return false;
+    }
+    in_flight& entry = in_flight_.at(id);
+    entry.blocked = nullptr;
+    entry.waiter = &late;
+    entry.unwanted = true;
+    ++waiters_;
+    if (!is_parked(op)) return true;
+    try {
+        frame_header header;
+        header.op = static_cast<std::uint16_t>(manager_op::cancel);
+        header.object = entry.object;
+        header.id = id;
+        push(header, {});
+        flush();
+        if (unsent() && driver_sleeps_) os::ring(nudge_.get());
+    } catch (...) {
+        // No memory: it waits in the server until it gets what it waits for, which then goes back.
+    }
+    return true;
 }
 
 std::uint64_t connection::start(manager_op op, std::uint64_t object, const remote_payload& what,
@@ -183,6 +241,8 @@ std::uint64_t connection::send_request(manager_op op, std::uint64_t object,
     header.timeout = timeout;
     header.id = next_request_++;
     in_flight own = entry;
+    own.object = object;
+    own.takes = takes(op);
     own.acknowledge = op == manager_op::queue_get;
     in_flight_.emplace(header.id, own);
     if (own.waiter != nullptr) ++waiters_;

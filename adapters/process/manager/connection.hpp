@@ -12,6 +12,7 @@
 // what the reactor does.
 
 #include <coproc/detail/forks.hpp>
+#include <coproc/duration.hpp>
 #include <os/unique_fd.hpp>
 
 #include <boost/asio/io_context.hpp>
@@ -43,6 +44,12 @@ public:
 
     remote_reply call(manager_op op, std::uint64_t object, const remote_payload& what,
                       std::uint64_t timeout) override;
+    /// Gives up then: returns nothing, and the waiter is told of the reply that is still to come;
+    /// or of a failure without an error, if the request was not sent. If it throws, or there is a
+    /// reply, the waiter is told nothing.
+    std::optional<remote_reply> call_until(manager_op op, std::uint64_t object,
+                                           const remote_payload& what, std::uint64_t timeout,
+                                           steady::time_point until, remote_waiter& late);
     /// The request's number; the waiter is told of the reply.
     std::uint64_t start(manager_op op, std::uint64_t object, const remote_payload& what,
                         std::uint64_t timeout, remote_waiter& waiter);
@@ -73,14 +80,20 @@ private:
         std::exception_ptr error{};
         bool done = false;
         bool may_drive = false;
+        std::optional<steady::time_point> until{}; // it gives up
         sync_wait* slept_before = nullptr; // the sleepers are a list without memory of its own
         std::condition_variable woken{};
+
+        [[nodiscard]] bool is_late() const { return until && *until <= steady::now(); }
     };
     /// What a request in flight leads to.
     struct in_flight {
         sync_wait* blocked = nullptr;
         remote_waiter* waiter = nullptr;
-        bool acknowledge = false;
+        std::uint64_t object = 0;
+        bool takes = false;       // what comes is given back,
+        bool unwanted = false;    // if nobody waits for it any more;
+        bool acknowledge = false; // else it is acknowledged
     };
     /// Closes the descriptors, which are private until then: a worker that is forked meanwhile
     /// would keep the session open.
@@ -103,6 +116,11 @@ private:
     /// Whether this is the process that connected, not a fork of it.
     [[nodiscard]] bool ours() const noexcept { return generation_ == count_forks(); }
 
+    /// Until the reply, a failure, or the end of its patience.
+    void wait_for_reply(std::unique_lock<std::mutex>& lock, std::uint64_t id, sync_wait& own);
+    /// Under the lock. False: the request was not sent, and will not be.
+    bool give_up(manager_op op, std::uint64_t id, remote_waiter& late) noexcept;
+
     // --- sending, under the lock -----------------------------------------------------------------
     std::uint64_t send_request(manager_op op, std::uint64_t object, const remote_payload& what,
                                std::uint64_t timeout, const in_flight& entry);
@@ -116,11 +134,13 @@ private:
     void see_to_unsent() noexcept;
 
     // --- receiving: the driver only --------------------------------------------------------------
-    /// Serves the connection until the own reply is there. Unlocks meanwhile.
+    /// Serves the connection until the own reply is there, or is late. Unlocks meanwhile.
     void drive(std::unique_lock<std::mutex>& lock, const sync_wait& own);
-    /// What is there, until the own reply has come. True if there was anything.
+    /// What is there, until the own reply has come, or is late. True if there was anything.
     bool receive(const sync_wait* own);
     void deliver(frame& in);
+    /// Tells the server that what came is here, or gives it back. Under the lock.
+    void acknowledge(std::uint64_t id, const in_flight& to);
     std::vector<int> take_descriptors(std::uint32_t count);
     [[noreturn]] void end_of_connection() const;
     /// All that wait are told, those that block and those that do not. Unlocks meanwhile.

@@ -38,7 +38,7 @@ void connection::drive(std::unique_lock<std::mutex>& lock, const sync_wait& own)
     driving_ = true;
     link_->disarm(); // the reactor need not be told of what is read here
     try {
-        while (!own.done) {
+        while (!own.done && !own.is_late()) {
             lock.unlock();
             const bool any = receive(&own);
             lock.lock();
@@ -59,7 +59,10 @@ void connection::drive(std::unique_lock<std::mutex>& lock, const sync_wait& own)
             const bool writing = unsent();
             lock.unlock();
             const std::uint64_t since = os::monotonic_ns();
-            wait_for(*link_, std::nullopt, writing, nudge_.get());
+            std::optional<std::chrono::nanoseconds> limit;
+            if (own.until)
+                limit = std::max(*own.until - steady::now(), std::chrono::nanoseconds{0});
+            wait_for(*link_, limit, writing, nudge_.get());
             lock.lock();
             driver_sleeps_ = false;
             spin_.slept(os::monotonic_ns() - since);
@@ -84,6 +87,7 @@ bool connection::receive(const sync_wait* own) {
             deliver(next);
             if (own != nullptr && own->done) return true; // only this thread sets it now
         }
+        if (own != nullptr && own->is_late()) return any; // though there may be more, and more
         const auto got = link_->read(parser_.room());
         parser_.filled(got.bytes);
         if (got.end) end_of_connection();
@@ -109,13 +113,7 @@ void connection::deliver(frame& in) {
         if (found == in_flight_.end())
             throw protocol_error{"coproc: the manager answers what nobody asked"};
         to = found->second;
-        if (to.acknowledge && reply.ok()) {
-            frame_header header;
-            header.op = static_cast<std::uint16_t>(manager_op::acknowledge);
-            header.id = in.header.id;
-            push(header, {});
-            static_cast<void>(out_.flush(*link_)); // an end is noticed by whoever reads
-        }
+        if (to.takes && reply.ok()) acknowledge(in.header.id, to);
         in_flight_.erase(found); // not before: should that fail, it ends with all the others
         if (to.blocked != nullptr) {
             to.blocked->reply = std::move(reply);
@@ -126,6 +124,20 @@ void connection::deliver(frame& in) {
         --waiters_;
     }
     to.waiter->on_reply(std::move(reply));
+}
+
+void connection::acknowledge(std::uint64_t id, const in_flight& to) {
+    frame_header header;
+    header.id = id;
+    if (to.unwanted) {
+        header.op = static_cast<std::uint16_t>(manager_op::give_back);
+        header.object = to.object;
+        push(header, {}); // the server has an element until it is acknowledged
+    } else if (to.acknowledge) {
+        header.op = static_cast<std::uint16_t>(manager_op::acknowledge);
+        push(header, {});
+    }
+    static_cast<void>(out_.flush(*link_)); // an end is noticed by whoever reads
 }
 
 std::vector<int> connection::take_descriptors(std::uint32_t count) {
@@ -192,7 +204,11 @@ bool connection::hand_over_to_sleeper() {
 
 void connection::sleep_until_done_or_driving(std::unique_lock<std::mutex>& lock, sync_wait& own) {
     own.slept_before = std::exchange(last_sleeper_, &own);
-    own.woken.wait(lock, [&] { return own.done || own.may_drive; });
+    const auto awake = [&] { return own.done || own.may_drive; };
+    if (own.until)
+        own.woken.wait_until(lock, *own.until, awake);
+    else
+        own.woken.wait(lock, awake);
     sync_wait** at = &last_sleeper_;
     while (*at != &own)
         at = &(*at)->slept_before;

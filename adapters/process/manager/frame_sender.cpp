@@ -22,6 +22,16 @@ bool frame_sender::send_descriptors(transport& to, entry& next) {
     return next.descriptors_sent;
 }
 
+bool frame_sender::withdraw(std::uint64_t id) noexcept {
+    for (std::size_t i = 1; i < waiting_.size(); ++i) {
+        if (waiting_[i].header.id != id) continue;
+        backlog_ -= sizeof(frame_header) + waiting_[i].payload.size();
+        waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
+        return true;
+    }
+    return false;
+}
+
 bool frame_sender::flush(transport& to) {
     while (!waiting_.empty()) {
         entry& next = waiting_.front();

@@ -23,6 +23,9 @@ public:
     }
     /// False: the peer is gone.
     bool flush(transport& to);
+    /// A request that waits here untouched will not be sent. The first frame is not untouched: TLS
+    /// may have begun with it.
+    bool withdraw(std::uint64_t id) noexcept;
 
     [[nodiscard]] bool empty() const noexcept { return waiting_.empty(); }
     [[nodiscard]] std::size_t backlog() const noexcept { return backlog_; }

@@ -132,6 +132,19 @@ void hosted_objects::cancel(client_id client, std::uint64_t request) {
     at.where->waiter_left(*this);
 }
 
+void hosted_objects::give_back(hosted_request& request) {
+    client_state& client = clients_.at(request.client);
+    const auto found = objects_.find(request.header.object);
+    if (found == objects_.end() || !client.references.contains(request.header.object)) return;
+    const auto element = client.unacknowledged_elements.find(request.header.id);
+    if (element == client.unacknowledged_elements.end())
+        return found->second->give_back(*this, request);
+    if (element->second.object != found->first) return;
+    hosted_value value = std::move(element->second.value);
+    client.unacknowledged_elements.erase(element);
+    found->second->put_back(*this, std::move(value));
+}
+
 std::optional<hosted_objects::clock::time_point> hosted_objects::next_deadline() const {
     std::optional<clock::time_point> next;
     if (!deadlines_.empty()) next = std::get<0>(*deadlines_.begin());
@@ -212,10 +225,7 @@ void hosted_objects::dispatch(hosted_request& request, clock::time_point now) {
         clients_.at(request.client).unacknowledged_elements.erase(request.header.id);
         return;
     case manager_op::give_back:
-        if (const auto found = objects_.find(request.header.object);
-            found != objects_.end() &&
-            clients_.at(request.client).references.contains(request.header.object))
-            found->second->give_back(*this, request);
+        give_back(request);
         return;
     case manager_op::create:
         create(request);

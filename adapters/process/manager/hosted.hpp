@@ -35,6 +35,7 @@ using shared_fds = std::vector<std::shared_ptr<const os::unique_fd>>;
 struct hosted_value {
     bytes_t bytes{};
     shared_fds descriptors{};
+    std::uint64_t place = 0; ///< in its queue
 };
 
 /// A request, taken apart from its frame.
@@ -156,6 +157,7 @@ private:
     void lend(const hosted_request& request);
     void release(client_id client, object_id id);
     void cancel(client_id client, std::uint64_t request);
+    void give_back(hosted_request& request);
     void refer(client_id client, object_id id);
     void drop(object_id id); // one reference less
     object_id add(std::unique_ptr<object> what);

@@ -3,6 +3,7 @@
 
 // Hosted objects that keep values: dict and names, list and array, value, queue.
 
+#include <algorithm>
 #include <deque>
 #include <iterator>
 #include <list>
@@ -204,7 +205,8 @@ private:
         const auto i = r.raw<std::uint64_t>();
         if (i < elements_.size() + beyond) return static_cast<std::size_t>(i);
         missing(host, request,
-                "coproc: index " + std::to_string(i) + " of a " + type() + " of " +
+                "coproc: index " + std::to_string(i) +
+                    (kind() == hosted_kind::array ? " of an array of " : " of a list of ") +
                     std::to_string(elements_.size()));
         return std::nullopt;
     }
@@ -262,7 +264,7 @@ public:
                 w.value = rest_of(request, r);
                 return host.park(*this, putters_, std::move(w));
             }
-            elements_.push_back(rest_of(request, r));
+            append(rest_of(request, r));
             done(host, request);
             return serve(host);
         }
@@ -293,7 +295,10 @@ public:
         }
     }
     void put_back(hosted_objects& host, hosted_value&& value) override {
-        elements_.push_front(std::move(value));
+        // Several may come back, in whatever order.
+        const auto behind = std::ranges::find_if(
+            elements_, [&](const hosted_value& each) { return each.place > value.place; });
+        elements_.insert(behind, std::move(value));
         serve(host);
     }
     void give_back(hosted_objects& host, hosted_request& request) override {
@@ -301,6 +306,10 @@ public:
     }
 
 private:
+    void append(hosted_value&& value) {
+        value.place = ++places_;
+        elements_.push_back(std::move(value));
+    }
     void give(hosted_objects& host, client_id client, std::uint64_t request) {
         hosted_value value = std::move(elements_.front());
         elements_.pop_front();
@@ -315,7 +324,7 @@ private:
                 give(host, w.client, w.request);
             } else if (!putters_.empty() && elements_.size() < most_) {
                 waiter w = host.unpark(putters_, putters_.begin());
-                elements_.push_back(std::move(w.value));
+                append(std::move(w.value));
                 host.answer(w.client, w.request, {});
             } else {
                 break;
@@ -332,6 +341,7 @@ private:
 
     std::uint64_t most_;
     bool closed_ = false;
+    std::uint64_t places_ = 0; // given
     std::deque<hosted_value> elements_;
     waiters getters_;
     waiters putters_;

@@ -211,6 +211,8 @@ void mutex_proxy::unlock() const {
         get_(op::mutex_unlock);
     } catch (const end_of_stream_error&) {
         // The server has unlocked it, or is gone itself.
+    } catch (const timeout_error&) {
+        // The request is on its way, and guards unlock in their destructors.
     }
 }
 bool semaphore_proxy::try_acquire_for(duration timeout) const {

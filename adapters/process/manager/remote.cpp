@@ -1,9 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The coproc authors
 // SPDX-License-Identifier: BSL-1.0
 
-#include <coproc/detail/remote.hpp>
-
 #include <coproc/detail/exception_codec.hpp>
+#include <coproc/detail/proxy_base.hpp>
 #include <coproc/error.hpp>
 
 #include <stdexcept>
@@ -75,6 +74,15 @@ void require_ok(remote_reply& reply) {
         break;
     }
     throw error{text()};
+}
+
+remote_reply ask_within(const remote_object& to, std::chrono::nanoseconds patience, manager_op op,
+                        const remote_payload& what, std::uint64_t timeout,
+                        void (*late)(remote_reply&&) noexcept) {
+    remote_limit limit;
+    limit.until = deadline_after(patience);
+    limit.late = late;
+    return to.call(op, what, timeout, &limit);
 }
 
 void throw_empty_proxy() {

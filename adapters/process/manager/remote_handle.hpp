@@ -16,15 +16,16 @@ namespace coproc::detail {
 
 class connection;
 
-class remote_handle final : public remote_object {
+class remote_handle final : public remote_object,
+                            public std::enable_shared_from_this<remote_handle> {
 public:
     remote_handle(std::shared_ptr<connection> over, std::uint64_t id, hosted_kind kind,
                   std::string type)
         : over_{std::move(over)}, id_{id}, kind_{kind}, type_{std::move(type)} {}
     ~remote_handle() override;
 
-    remote_reply call(manager_op op, const remote_payload& what,
-                      std::uint64_t timeout) const override;
+    remote_reply call(manager_op op, const remote_payload& what, std::uint64_t timeout,
+                      const remote_limit* limit) const override;
     std::uint64_t start(manager_op op, const remote_payload& what, std::uint64_t timeout,
                         remote_waiter& waiter) const override;
     void cancel(std::uint64_t request) const noexcept override;

@@ -2,10 +2,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <coproc/detail/remote.hpp>
+#include <coproc/detail/proxy_base.hpp>
 
 #include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace coproc {
@@ -13,7 +16,7 @@ namespace coproc {
 /// An array of a fixed length that lives in a manager's server: Python's managed Array. Each access
 /// is an exchange with the server: shared_array is memory, and faster by orders of magnitude on one
 /// machine. A handle, as dict_proxy is. Thread safe. *Exceptions*: std::out_of_range;
-/// end_of_stream_error when the server is gone.
+/// end_of_stream_error when the server is gone; timeout_error through within().
 template <class T>
 class array_proxy : public detail::proxy_base<array_proxy<T>> {
     static_assert(sendable<T>,
@@ -38,9 +41,35 @@ public:
     }
     /// A copy of all, from one moment.
     [[nodiscard]] std::vector<T> items() const {
-        return detail::unpack_all<T>(this->ask(op::list_items), [](auto& reply, auto& r) {
-            return reply.template counted<T>(r);
+        return detail::unpack_list<T>(this->ask(op::list_items));
+    }
+
+    /// The asynchronous forms. *Completion signature*: void(std::exception_ptr, R) for what the
+    /// blocking form returns, which must be default-constructible, or void(std::exception_ptr).
+    /// *Exceptions*: as the blocking form. *Cancellation* of any type, until the reply has come:
+    /// cancelled_error, at once; what was sent may be carried out all the same. Arguments are
+    /// copied now.
+    template <detail::token_for<T> Token = boost::asio::deferred_t>
+    auto async_at(std::size_t index, Token&& token = Token()) const {
+        return this->template start_<T, op::list_at>(
+            std::forward<Token>(token), detail::packed{detail::pack(std::uint64_t{index})});
+    }
+    template <detail::token_for<void> Token = boost::asio::deferred_t>
+    auto async_set(std::size_t index, T value, Token&& token = Token()) const {
+        auto kept = std::make_shared<const T>(std::move(value));
+        return this->template start_<void, op::list_set>(std::forward<Token>(token), [index, kept] {
+            return detail::pack(std::uint64_t{index}, *kept);
         });
+    }
+    template <detail::token_for<std::size_t> Token = boost::asio::deferred_t>
+    auto async_size(Token&& token = Token()) const {
+        return this->template start_<std::size_t, op::list_size>(
+            std::forward<Token>(token), detail::no_payload{}, detail::read_size{});
+    }
+    template <detail::token_for<std::vector<T>> Token = boost::asio::deferred_t>
+    auto async_items(Token&& token = Token()) const {
+        return this->template start_<std::vector<T>, op::list_items>(
+            std::forward<Token>(token), detail::no_payload{}, detail::read_list<T>{});
     }
 
     /// For the library: the name by which programs agree on the type.

@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <coproc/detail/remote.hpp>
+#include <coproc/detail/proxy_base.hpp>
 
 #include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -14,7 +16,8 @@ namespace coproc {
 
 /// A list that lives in a manager's server: Python's managed list. A handle, as dict_proxy is.
 /// Every call is one exchange with the server and atomic. Thread safe. *Exceptions*:
-/// std::out_of_range for an index beyond the end; end_of_stream_error when the server is gone.
+/// std::out_of_range for an index beyond the end; end_of_stream_error when the server is gone;
+/// timeout_error through within().
 template <class T>
 class list_proxy : public detail::proxy_base<list_proxy<T>> {
     static_assert(sendable<T>,
@@ -47,9 +50,7 @@ public:
     void erase(std::size_t index) const { this->get_(op::list_erase, position(index)); }
     /// Removes the last element and returns it, if there is one: of several callers, one gets it.
     std::optional<T> pop_back() const {
-        auto reply = this->ask(op::list_pop);
-        if (reply.status() == detail::manager_status::missing) return std::nullopt;
-        return detail::unpack<T>(std::move(reply));
+        return detail::unpack_found<T>(this->template ask_for<T>(op::list_pop));
     }
     [[nodiscard]] std::size_t size() const {
         return static_cast<std::size_t>(this->template get_<std::uint64_t>(op::list_size));
@@ -58,9 +59,72 @@ public:
     void clear() const { this->get_(op::list_clear); }
     /// A copy of all, from one moment.
     [[nodiscard]] std::vector<T> items() const {
-        return detail::unpack_all<T>(this->ask(op::list_items), [](auto& reply, auto& r) {
-            return reply.template counted<T>(r);
+        return detail::unpack_list<T>(this->ask(op::list_items));
+    }
+
+    /// The asynchronous forms. *Completion signature*: void(std::exception_ptr, R) for what the
+    /// blocking form returns, which must be default-constructible, or void(std::exception_ptr).
+    /// *Exceptions*: as the blocking form. *Cancellation* of any type, until the reply has come:
+    /// cancelled_error, at once; what was sent may be carried out all the same. Arguments are
+    /// copied now.
+    template <detail::token_for<void> Token = boost::asio::deferred_t>
+    auto async_push_back(T value, Token&& token = Token()) const {
+        auto kept = std::make_shared<const T>(std::move(value));
+        return this->template start_<void, op::list_push>(std::forward<Token>(token),
+                                                          [kept] { return detail::pack(*kept); });
+    }
+    template <detail::token_for<T> Token = boost::asio::deferred_t>
+    auto async_at(std::size_t index, Token&& token = Token()) const {
+        return this->template start_<T, op::list_at>(std::forward<Token>(token),
+                                                     detail::packed{position(index)});
+    }
+    template <detail::token_for<void> Token = boost::asio::deferred_t>
+    auto async_set(std::size_t index, T value, Token&& token = Token()) const {
+        auto kept = std::make_shared<const T>(std::move(value));
+        return this->template start_<void, op::list_set>(std::forward<Token>(token), [index, kept] {
+            return detail::pack(std::uint64_t{index}, *kept);
         });
+    }
+    template <detail::token_for<void> Token = boost::asio::deferred_t>
+    auto async_insert(std::size_t index, T value, Token&& token = Token()) const {
+        auto kept = std::make_shared<const T>(std::move(value));
+        return this->template start_<void, op::list_insert>(
+            std::forward<Token>(token),
+            [index, kept] { return detail::pack(std::uint64_t{index}, *kept); });
+    }
+    template <detail::token_for<T> Token = boost::asio::deferred_t>
+    auto async_take(std::size_t index, Token&& token = Token()) const {
+        return this->template start_<T, op::list_take>(std::forward<Token>(token),
+                                                       detail::packed{position(index)});
+    }
+    template <detail::token_for<void> Token = boost::asio::deferred_t>
+    auto async_erase(std::size_t index, Token&& token = Token()) const {
+        return this->template start_<void, op::list_erase>(std::forward<Token>(token),
+                                                           detail::packed{position(index)});
+    }
+    template <detail::token_for<std::optional<T>> Token = boost::asio::deferred_t>
+    auto async_pop_back(Token&& token = Token()) const {
+        return this->template start_<std::optional<T>, op::list_pop>(
+            std::forward<Token>(token), detail::no_payload{}, detail::read_found<T>{});
+    }
+    template <detail::token_for<std::size_t> Token = boost::asio::deferred_t>
+    auto async_size(Token&& token = Token()) const {
+        return this->template start_<std::size_t, op::list_size>(
+            std::forward<Token>(token), detail::no_payload{}, detail::read_size{});
+    }
+    template <detail::token_for<bool> Token = boost::asio::deferred_t>
+    auto async_empty(Token&& token = Token()) const {
+        return this->template start_<bool, op::list_size>(
+            std::forward<Token>(token), detail::no_payload{}, detail::read_empty{});
+    }
+    template <detail::token_for<void> Token = boost::asio::deferred_t>
+    auto async_clear(Token&& token = Token()) const {
+        return this->template start_<void, op::list_clear>(std::forward<Token>(token));
+    }
+    template <detail::token_for<std::vector<T>> Token = boost::asio::deferred_t>
+    auto async_items(Token&& token = Token()) const {
+        return this->template start_<std::vector<T>, op::list_items>(
+            std::forward<Token>(token), detail::no_payload{}, detail::read_list<T>{});
     }
 
     /// For the library: the name by which programs agree on the type.

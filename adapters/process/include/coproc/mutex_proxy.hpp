@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <coproc/detail/remote.hpp>
+#include <coproc/detail/proxy_base.hpp>
 #include <coproc/error.hpp>
 
 #include <chrono>
@@ -18,7 +18,7 @@ namespace coproc {
 /// another thread than it locked on. If the owner dies, or loses its connection, the next one to
 /// lock gets owner_died_error and does not hold the lock; after that it works again. Those who wait
 /// are served in their order. Thread safe. *Exceptions*: end_of_stream_error when the server is
-/// gone.
+/// gone; timeout_error through within().
 class mutex_proxy : public detail::proxy_base<mutex_proxy> {
     using op = detail::manager_op;
 
@@ -37,16 +37,23 @@ public:
         return try_lock_for(deadline - Clock::now());
     }
     /// std::logic_error if this program does not hold the lock. If the
-    /// connection is lost the server has unlocked already, and this does not throw.
+    /// connection is lost the server has unlocked already, and this does not throw; nor does it
+    /// through within(): the server unlocks when it gets to it.
     void unlock() const;
 
     /// *Completion signature*: void(std::exception_ptr). *Cancellation* of any type, until the
     /// handler runs: it completes with cancelled_error, and the lock is not held.
-    template <boost::asio::completion_token_for<detail::result_signature_t<void>> Token =
-                  boost::asio::deferred_t>
+    template <detail::token_for<void> Token = boost::asio::deferred_t>
     auto async_lock(Token&& token = Token()) const {
-        return detail::start_remote<void, op::mutex_lock>(object(), &detail::no_payload,
-                                                          std::forward<Token>(token));
+        return start_<void, op::mutex_lock>(std::forward<Token>(token));
+    }
+
+    /// *Completion signature*: void(std::exception_ptr). *Exceptions*: as unlock(), and
+    /// end_of_stream_error when the server is gone. *Cancellation* of any type, until the reply has
+    /// come: cancelled_error, at once; it will be unlocked all the same.
+    template <detail::token_for<void> Token = boost::asio::deferred_t>
+    auto async_unlock(Token&& token = Token()) const {
+        return start_<void, op::mutex_unlock>(std::forward<Token>(token));
     }
 
     /// For the library: the name by which programs agree on the type.

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <coproc/detail/remote.hpp>
+#include <coproc/detail/proxy_base.hpp>
 #include <coproc/detail/remote_call.hpp>
 #include <coproc/detail/trailing_token.hpp>
 #include <coproc/error.hpp>
@@ -26,7 +26,7 @@ namespace coproc {
 /// synchronise itself, unless it was made by make_locked. Both ends must be the same build of the
 /// program. Thread safe. *Exceptions* of calls: what the function throws, as a task's exception
 /// arrives; serialization_error when the server is another build; end_of_stream_error when it is
-/// gone.
+/// gone; timeout_error through within(), and the function runs all the same.
 template <class T>
 class object_proxy : public detail::proxy_base<object_proxy<T>> {
     using op = detail::manager_op;
@@ -90,14 +90,11 @@ private:
             require_same_build();
             auto kept = std::make_shared<std::tuple<function_type, travel_t<Args>...>>(
                 function, detail::to_travel(std::forward<Args>(args))...);
-            return detail::start_remote<result, op::call>(
-                this->object(),
-                [kept] {
-                    return std::apply(
-                        [](const auto&... x) { return pack_kept<result, travel_t<Args>...>(x...); },
-                        *kept);
-                },
-                boost::asio::deferred);
+            return this->template start_<result, op::call>(boost::asio::deferred, [kept] {
+                return std::apply(
+                    [](const auto&... x) { return pack_kept<result, travel_t<Args>...>(x...); },
+                    *kept);
+            });
         }
     }
     void require_same_build() const {

@@ -2,10 +2,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <coproc/detail/remote.hpp>
+#include <coproc/detail/proxy_base.hpp>
 #include <coproc/error.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,7 +21,8 @@ namespace coproc {
 /// put returns when the element is in the server. An element that was sent to a consumer which died
 /// before it arrived goes back to the front. Thread safe. *Exceptions* of all calls:
 /// queue_closed_error after close() (a get only once the queue is empty), end_of_stream_error when
-/// the server is gone.
+/// the server is gone, timeout_error through within(), after which an element that was to be put
+/// may be in the queue, or not.
 template <class T>
 class queue_proxy : public detail::proxy_base<queue_proxy<T>> {
     static_assert(sendable<T>,
@@ -62,53 +64,97 @@ public:
 
     /// *Completion signature*: void(std::exception_ptr). *Cancellation* of any type: the element is
     /// not put, and the operation fails with cancelled_error, unless it was put already.
-    template <boost::asio::completion_token_for<detail::result_signature_t<void>> Token =
-                  boost::asio::deferred_t>
+    template <detail::token_for<void> Token = boost::asio::deferred_t>
     auto async_put(T value, Token&& token = Token()) const {
         auto kept = std::make_shared<const T>(std::move(value));
-        return detail::start_remote<void, op::queue_put>(
-            this->object(), [kept] { return detail::pack(*kept); }, std::forward<Token>(token));
+        return this->template start_<void, op::queue_put>(std::forward<Token>(token),
+                                                          [kept] { return detail::pack(*kept); });
     }
     /// *Completion signature*: void(std::exception_ptr, T). *Cancellation* of any type, until the
     /// handler runs: it completes with cancelled_error, and an element that it had been given goes
     /// back to the front of the queue.
-    template <boost::asio::completion_token_for<detail::result_signature_t<T>> Token =
-                  boost::asio::deferred_t>
+    template <detail::token_for<T> Token = boost::asio::deferred_t>
     auto async_get(Token&& token = Token()) const {
-        return detail::start_remote<T, op::queue_get>(this->object(), &detail::no_payload,
-                                                      std::forward<Token>(token));
+        return this->template start_<T, op::queue_get>(std::forward<Token>(token));
     }
 
     /// A moment's figures.
-    [[nodiscard]] std::size_t size() const { return static_cast<std::size_t>(state().size); }
-    [[nodiscard]] bool empty() const { return state().size == 0; }
-    [[nodiscard]] bool full() const {
-        const auto now = state();
-        return now.most != 0 && now.size >= now.most;
-    }
+    [[nodiscard]] std::size_t size() const { return read_size(state()); }
+    [[nodiscard]] bool empty() const { return read_empty(state()); }
+    [[nodiscard]] bool full() const { return read_full(state()); }
     /// The bound; 0: none.
-    [[nodiscard]] std::size_t maxsize() const { return static_cast<std::size_t>(state().most); }
+    [[nodiscard]] std::size_t maxsize() const { return read_maxsize(state()); }
     /// Whether it was closed; there may be elements in it.
-    [[nodiscard]] bool closed() const { return state().closed; }
+    [[nodiscard]] bool closed() const { return read_closed(state()); }
     /// For all: what is in it is still delivered.
     void close() const { this->get_(op::queue_close); }
+
+    /// The asynchronous forms of the others. *Completion signature*: void(std::exception_ptr, R)
+    /// for what the blocking form returns, or void(std::exception_ptr). *Exceptions*: as the
+    /// blocking form. *Cancellation* of any type, until the reply has come: cancelled_error, at
+    /// once; what was sent may be carried out all the same.
+    template <detail::token_for<std::size_t> Token = boost::asio::deferred_t>
+    auto async_size(Token&& token = Token()) const {
+        return this->template start_<std::size_t, op::queue_state>(
+            std::forward<Token>(token), detail::no_payload{}, &read_size);
+    }
+    template <detail::token_for<bool> Token = boost::asio::deferred_t>
+    auto async_empty(Token&& token = Token()) const {
+        return this->template start_<bool, op::queue_state>(std::forward<Token>(token),
+                                                            detail::no_payload{}, &read_empty);
+    }
+    template <detail::token_for<bool> Token = boost::asio::deferred_t>
+    auto async_full(Token&& token = Token()) const {
+        return this->template start_<bool, op::queue_state>(std::forward<Token>(token),
+                                                            detail::no_payload{}, &read_full);
+    }
+    template <detail::token_for<std::size_t> Token = boost::asio::deferred_t>
+    auto async_maxsize(Token&& token = Token()) const {
+        return this->template start_<std::size_t, op::queue_state>(
+            std::forward<Token>(token), detail::no_payload{}, &read_maxsize);
+    }
+    template <detail::token_for<bool> Token = boost::asio::deferred_t>
+    auto async_closed(Token&& token = Token()) const {
+        return this->template start_<bool, op::queue_state>(std::forward<Token>(token),
+                                                            detail::no_payload{}, &read_closed);
+    }
+    template <detail::token_for<void> Token = boost::asio::deferred_t>
+    auto async_close(Token&& token = Token()) const {
+        return this->template start_<void, op::queue_close>(std::forward<Token>(token));
+    }
 
     /// For the library: the name by which programs agree on the type.
     static std::string type() { return "queue<" + detail::wire_name<T>() + ">"; }
 
 private:
     struct figures {
-        std::uint64_t size;
-        std::uint64_t most;
-        bool closed;
+        explicit figures(detail::remote_reply&& reply) {
+            detail::require_ok(reply);
+            detail::reader r = reply.in();
+            size = static_cast<std::size_t>(r.template raw<std::uint64_t>());
+            most = static_cast<std::size_t>(r.template raw<std::uint64_t>());
+            closed = detail::decode<bool>(r);
+        }
+        std::size_t size = 0;
+        std::size_t most = 0;
+        bool closed = false;
     };
-    figures state() const {
-        auto reply = this->ask(op::queue_state);
-        detail::require_ok(reply);
-        detail::reader r = reply.in();
-        const auto size = r.template raw<std::uint64_t>();
-        const auto most = r.template raw<std::uint64_t>();
-        return {size, most, detail::decode<bool>(r)};
+    detail::remote_reply state() const { return this->ask(op::queue_state); }
+    static std::size_t read_size(detail::remote_reply&& reply) {
+        return figures{std::move(reply)}.size;
+    }
+    static bool read_empty(detail::remote_reply&& reply) {
+        return read_size(std::move(reply)) == 0;
+    }
+    static bool read_full(detail::remote_reply&& reply) {
+        const figures now{std::move(reply)};
+        return now.most != 0 && now.size >= now.most;
+    }
+    static std::size_t read_maxsize(detail::remote_reply&& reply) {
+        return figures{std::move(reply)}.most;
+    }
+    static bool read_closed(detail::remote_reply&& reply) {
+        return figures{std::move(reply)}.closed;
     }
 };
 

@@ -98,6 +98,7 @@ private:
             if (auto slot = boost::asio::get_associated_cancellation_slot(handler);
                 slot.is_connected())
                 slot.clear();
+            state->fetch();
             deliver(*state, std::move(handler));
         }
     };

@@ -15,6 +15,10 @@
 
 namespace coproc::detail {
 
+/// What the asynchronous form of a call that returns an R can be completed with.
+template <class Token, class R>
+concept token_for = boost::asio::completion_token_for<Token, result_signature_t<R>>;
+
 /// A wait under way. It may be finished from several sides (what it waited for, its cancellation,
 /// the end of what it waited on): the first to claim() it finishes it.
 ///

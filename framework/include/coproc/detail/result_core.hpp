@@ -69,6 +69,10 @@ public:
     /// returns.
     virtual void help() noexcept {}
 
+    /// On the executor of the handler that is about to be given the value, once: for what takes
+    /// long, or waits, and must not be done where the result was found.
+    virtual void fetch() noexcept {}
+
     /// Which executor callbacks and foreign coroutines resume on; null: the library's own.
     virtual const boost::asio::any_io_executor* callback_executor() const noexcept {
         return nullptr;

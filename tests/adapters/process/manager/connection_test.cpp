@@ -126,13 +126,18 @@ struct both_ends {
         }
         return result;
     }
-    void reply_to(std::uint64_t request, std::uint32_t descriptors = 0) const {
+    void reply_to(std::uint64_t request, std::uint32_t descriptors = 0,
+                  const std::string& payload = {}) const {
         detail::frame_header header;
         header.op = static_cast<std::uint16_t>(manager_op::reply);
         header.status = static_cast<std::uint16_t>(coproc::detail::manager_status::ok);
         header.id = request;
         header.descriptors = descriptors;
+        header.size = payload.size();
         REQUIRE(::send(manager.get(), &header, sizeof header, MSG_NOSIGNAL) == sizeof header);
+        if (!payload.empty())
+            REQUIRE(::send(manager.get(), payload.data(), payload.size(), MSG_NOSIGNAL) ==
+                    static_cast<ssize_t>(payload.size()));
     }
     /// Until the driver sleeps, or the reactor waits, once more.
     [[nodiscard]] bool armed_after(int before) const {
@@ -349,4 +354,88 @@ TEST_CASE("a worker that is forked while a connection to a manager ends does not
     CHECK((entry.revents & POLLHUP) != 0);
     ::kill(worker, SIGKILL);
     ::waitpid(worker, nullptr, 0);
+}
+
+TEST_CASE("an element that a manager sends too late is given back, not acknowledged") {
+    both_ends ends;
+    counting_waiter late;
+    const auto soon = std::chrono::steady_clock::now() + 5ms;
+    CHECK_FALSE(
+        ends.client->call_until(manager_op::queue_get, 7, {}, detail::wait_for_ever, soon, late));
+    const auto request = ends.next_frame();
+    REQUIRE(request);
+    const auto cancel = ends.next_frame();
+    REQUIRE(cancel);
+    CHECK(cancel->op() == manager_op::cancel);
+    CHECK(cancel->header.id == request->header.id);
+    ends.reply_to(request->header.id, 0, "element");
+    const auto back = ends.next_frame();
+    REQUIRE(back);
+    CHECK(back->op() == manager_op::give_back);
+    CHECK(back->header.object == 7);
+    CHECK(back->header.id == request->header.id);
+    CHECK(back->payload.empty()); // the server has it still
+    CHECK(eventually([&] { return late.told(); }));
+    CHECK(late.replies == 1);
+}
+
+TEST_CASE("who gives up a manager leaves nothing half sent, and nothing that was not begun") {
+    const bool holds_back = GENERATE(false, true);
+    CAPTURE(holds_back);
+    both_ends ends{holds_back};
+    counting_waiter half;
+    counting_waiter never;
+    const auto soon = [] { return std::chrono::steady_clock::now() + 5ms; };
+    CHECK_FALSE(ends.client->call_until(manager_op::value_store, 1, bytes(large),
+                                        detail::wait_for_ever, soon(), half));
+    CHECK_FALSE(ends.client->call_until(manager_op::value_store, 1, bytes(100),
+                                        detail::wait_for_ever, soon(), never));
+    CHECK(never.failures == 1);
+    ends.client->tell(manager_op::release, 1, 0, {});
+    const auto first = ends.next_frame();
+    REQUIRE(first);
+    CHECK(first->payload.size() == large);
+    const auto second = ends.next_frame();
+    REQUIRE(second);
+    CHECK(second->op() == manager_op::release);
+    ends.reply_to(first->header.id);
+    CHECK(eventually([&] { return half.told(); }));
+    CHECK(half.replies == 1);
+    CHECK(never.replies == 0);
+}
+
+TEST_CASE("a thread that gives up a manager hands over to one that goes on waiting") {
+    both_ends ends;
+    counting_waiter late;
+    bool answered = true;
+    std::thread gives_up{[&] {
+        const auto soon = std::chrono::steady_clock::now() + 50ms;
+        answered =
+            ends.client
+                ->call_until(manager_op::value_load, 1, {}, detail::wait_for_ever, soon, late)
+                .has_value();
+    }};
+    const auto first = ends.next_frame();
+    REQUIRE(first);
+    auto reply = call_on_thread(ends.client, manager_op::value_load);
+    const auto second = ends.next_frame();
+    REQUIRE(second);
+    gives_up.join();
+    CHECK_FALSE(answered);
+    ends.reply_to(second->header.id);
+    ends.reply_to(first->header.id);
+    REQUIRE(reply.wait_for(patience) == std::future_status::ready);
+    CHECK(reply.get().ok());
+    CHECK(eventually([&] { return late.told(); }));
+    CHECK(late.replies == 1);
+}
+
+TEST_CASE("the end of a connection to a manager is told to those who have given up") {
+    both_ends ends;
+    counting_waiter late;
+    CHECK_FALSE(ends.client->call_until(manager_op::value_load, 1, {}, detail::wait_for_ever,
+                                        std::chrono::steady_clock::now(), late));
+    ends.manager.reset();
+    CHECK(eventually([&] { return late.told(); }));
+    CHECK(late.failures == 1);
 }

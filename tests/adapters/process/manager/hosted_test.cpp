@@ -183,6 +183,27 @@ TEST_CASE("elements that never arrived go back to the front of a hosted queue, i
         CHECK(h.value<int>(1, h.ask(1, manager_op::queue_get, q)) == i);
 }
 
+TEST_CASE("elements of a hosted queue that nobody waits for any more go back to their places") {
+    two_clients h;
+    const auto q = h.create(1, hosted_kind::queue, std::uint64_t{0});
+    h.share(q);
+    for (int i = 0; i != 4; ++i)
+        h.ask(1, manager_op::queue_put, q, pack(i));
+    const auto first = h.ask(2, manager_op::queue_get, q);
+    const auto second = h.ask(1, manager_op::queue_get, q);
+    const auto third = h.ask(2, manager_op::queue_get, q);
+    h.tell(1, manager_op::acknowledge, 0, second);
+    h.tell(2, manager_op::give_back, q, first);
+    h.tell(2, manager_op::give_back, q, third);
+    h.tell(2, manager_op::give_back, q + 1, third);
+    CHECK(h.value<int>(1, h.ask(1, manager_op::queue_get, q)) == 0);
+    CHECK(h.value<int>(1, h.ask(1, manager_op::queue_get, q)) == 2);
+    CHECK(h.value<int>(1, h.ask(1, manager_op::queue_get, q)) == 3);
+    h.objects.leave(2, h.now); // nothing of it comes back twice
+    CHECK(h.status(1, h.ask(1, manager_op::queue_get, q, {}, do_not_wait)) ==
+          manager_status::empty);
+}
+
 TEST_CASE("a client can give back what it was given") {
     two_clients h;
     const auto q = h.create(1, hosted_kind::queue, std::uint64_t{1});

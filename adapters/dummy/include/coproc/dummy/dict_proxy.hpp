@@ -2,23 +2,25 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <coproc/detail/no_such_key.hpp>
 #include <coproc/dummy/detail/hosted.hpp>
 
 #include <cstddef>
 #include <optional>
-#include <stdexcept>
 #include <utility>
 #include <vector>
 
 namespace coproc::dummy {
 
 /// coproc::dict_proxy among the threads of one program, for keys and values of any types; keys are
-/// equal when == says so. Copies are made where values come out. Thread safe.
+/// equal when == says so. Copies are made where values come out. No call waits for anybody, so
+/// within() changes nothing. Thread safe.
 template <class K, class V>
 class dict_proxy
-    : public detail::threads::proxy_base<detail::threads::guarded<detail::threads::entries<K, V>>> {
+    : public detail::threads::proxy_base<dict_proxy<K, V>,
+                                         detail::threads::guarded<detail::threads::entries<K, V>>> {
     using state_type = detail::threads::guarded<detail::threads::entries<K, V>>;
-    using base = detail::threads::proxy_base<state_type>;
+    using base = detail::threads::proxy_base<dict_proxy, state_type>;
 
 public:
     using key_type = K;    ///< of the dictionary
@@ -33,12 +35,11 @@ public:
     void set(K key, V value) const {
         this->locked([&](auto& all) { all.set(std::move(key), std::move(value)); });
     }
-    /// A copy of the value; std::out_of_range if there is none.
+    /// A copy of the value; std::out_of_range, which names the key if it can, if there is none.
     [[nodiscard]] V at(const K& key) const {
         return this->locked([&](auto& all) -> V {
             const auto found = all.find(key);
-            if (found == all.all().end())
-                throw std::out_of_range{"coproc: the dict has no such key"};
+            if (found == all.all().end()) detail::throw_no_such_key(key);
             return found->second;
         });
     }
@@ -92,6 +93,81 @@ public:
         return this->locked([](auto& all) {
             return std::vector<std::pair<K, V>>(all.all().begin(), all.all().end());
         });
+    }
+
+    /// The asynchronous forms. *Completion signature*: void(std::exception_ptr, R) for what the
+    /// blocking form returns, which must be default-constructible, or void(std::exception_ptr).
+    /// *Exceptions*: as the blocking form. *Cancellation*: none, each is done when it is started.
+    template <detail::token_for<void> Token = boost::asio::deferred_t>
+    auto async_set(K key, V value, Token&& token = Token()) const {
+        return detail::threads::async_now<void>(
+            [self = *this, key = std::move(key), value = std::move(value)]() mutable {
+                self.set(std::move(key), std::move(value));
+            },
+            std::forward<Token>(token));
+    }
+    template <detail::token_for<V> Token = boost::asio::deferred_t>
+    auto async_at(const K& key, Token&& token = Token()) const {
+        return detail::threads::async_now<V>([self = *this, key] { return self.at(key); },
+                                             std::forward<Token>(token));
+    }
+    template <detail::token_for<std::optional<V>> Token = boost::asio::deferred_t>
+    auto async_get(const K& key, Token&& token = Token()) const {
+        return detail::threads::async_now<std::optional<V>>(
+            [self = *this, key] { return self.get(key); }, std::forward<Token>(token));
+    }
+    template <detail::token_for<V> Token = boost::asio::deferred_t>
+    auto async_get(const K& key, V otherwise, Token&& token = Token()) const {
+        return detail::threads::async_now<V>(
+            [self = *this, key, otherwise = std::move(otherwise)]() mutable {
+                return self.get(key, std::move(otherwise));
+            },
+            std::forward<Token>(token));
+    }
+    template <detail::token_for<std::optional<V>> Token = boost::asio::deferred_t>
+    auto async_take(const K& key, Token&& token = Token()) const {
+        return detail::threads::async_now<std::optional<V>>(
+            [self = *this, key] { return self.take(key); }, std::forward<Token>(token));
+    }
+    template <detail::token_for<bool> Token = boost::asio::deferred_t>
+    auto async_contains(const K& key, Token&& token = Token()) const {
+        return detail::threads::async_now<bool>([self = *this, key] { return self.contains(key); },
+                                                std::forward<Token>(token));
+    }
+    template <detail::token_for<bool> Token = boost::asio::deferred_t>
+    auto async_erase(const K& key, Token&& token = Token()) const {
+        return detail::threads::async_now<bool>([self = *this, key] { return self.erase(key); },
+                                                std::forward<Token>(token));
+    }
+    template <detail::token_for<std::size_t> Token = boost::asio::deferred_t>
+    auto async_size(Token&& token = Token()) const {
+        return detail::threads::async_now<std::size_t>([self = *this] { return self.size(); },
+                                                       std::forward<Token>(token));
+    }
+    template <detail::token_for<bool> Token = boost::asio::deferred_t>
+    auto async_empty(Token&& token = Token()) const {
+        return detail::threads::async_now<bool>([self = *this] { return self.empty(); },
+                                                std::forward<Token>(token));
+    }
+    template <detail::token_for<void> Token = boost::asio::deferred_t>
+    auto async_clear(Token&& token = Token()) const {
+        return detail::threads::async_now<void>([self = *this] { self.clear(); },
+                                                std::forward<Token>(token));
+    }
+    template <detail::token_for<std::vector<K>> Token = boost::asio::deferred_t>
+    auto async_keys(Token&& token = Token()) const {
+        return detail::threads::async_now<std::vector<K>>([self = *this] { return self.keys(); },
+                                                          std::forward<Token>(token));
+    }
+    template <detail::token_for<std::vector<V>> Token = boost::asio::deferred_t>
+    auto async_values(Token&& token = Token()) const {
+        return detail::threads::async_now<std::vector<V>>([self = *this] { return self.values(); },
+                                                          std::forward<Token>(token));
+    }
+    template <detail::token_for<std::vector<std::pair<K, V>>> Token = boost::asio::deferred_t>
+    auto async_items(Token&& token = Token()) const {
+        return detail::threads::async_now<std::vector<std::pair<K, V>>>(
+            [self = *this] { return self.items(); }, std::forward<Token>(token));
     }
 };
 

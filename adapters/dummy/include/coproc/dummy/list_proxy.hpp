@@ -6,18 +6,18 @@
 
 #include <cstddef>
 #include <optional>
-#include <stdexcept>
-#include <string>
 #include <utility>
 #include <vector>
 
 namespace coproc::dummy {
 
-/// coproc::list_proxy among the threads of one program, for elements of any type. Thread safe.
+/// coproc::list_proxy among the threads of one program, for elements of any type. No call
+/// waits for anybody, so within() changes nothing. Thread safe.
 template <class T>
-class list_proxy : public detail::threads::proxy_base<detail::threads::guarded<std::vector<T>>> {
+class list_proxy
+    : public detail::threads::proxy_base<list_proxy<T>, detail::threads::guarded<std::vector<T>>> {
     using state_type = detail::threads::guarded<std::vector<T>>;
-    using base = detail::threads::proxy_base<state_type>;
+    using base = detail::threads::proxy_base<list_proxy, state_type>;
 
 public:
     using value_type = T; ///< of the list
@@ -76,36 +76,77 @@ public:
         return this->locked([](auto& all) { return all; });
     }
 
+    /// The asynchronous forms. *Completion signature*: void(std::exception_ptr, R) for what the
+    /// blocking form returns, which must be default-constructible, or void(std::exception_ptr).
+    /// *Exceptions*: as the blocking form. *Cancellation*: none, each is done when it is started.
+    template <detail::token_for<void> Token = boost::asio::deferred_t>
+    auto async_push_back(T value, Token&& token = Token()) const {
+        return detail::threads::async_now<void>(
+            [self = *this, value = std::move(value)]() mutable {
+                self.push_back(std::move(value));
+            },
+            std::forward<Token>(token));
+    }
+    template <detail::token_for<T> Token = boost::asio::deferred_t>
+    auto async_at(std::size_t index, Token&& token = Token()) const {
+        return detail::threads::async_now<T>([self = *this, index] { return self.at(index); },
+                                             std::forward<Token>(token));
+    }
+    template <detail::token_for<void> Token = boost::asio::deferred_t>
+    auto async_set(std::size_t index, T value, Token&& token = Token()) const {
+        return detail::threads::async_now<void>(
+            [self = *this, index, value = std::move(value)]() mutable {
+                self.set(index, std::move(value));
+            },
+            std::forward<Token>(token));
+    }
+    template <detail::token_for<void> Token = boost::asio::deferred_t>
+    auto async_insert(std::size_t index, T value, Token&& token = Token()) const {
+        return detail::threads::async_now<void>(
+            [self = *this, index, value = std::move(value)]() mutable {
+                self.insert(index, std::move(value));
+            },
+            std::forward<Token>(token));
+    }
+    template <detail::token_for<T> Token = boost::asio::deferred_t>
+    auto async_take(std::size_t index, Token&& token = Token()) const {
+        return detail::threads::async_now<T>([self = *this, index] { return self.take(index); },
+                                             std::forward<Token>(token));
+    }
+    template <detail::token_for<void> Token = boost::asio::deferred_t>
+    auto async_erase(std::size_t index, Token&& token = Token()) const {
+        return detail::threads::async_now<void>([self = *this, index] { self.erase(index); },
+                                                std::forward<Token>(token));
+    }
+    template <detail::token_for<std::optional<T>> Token = boost::asio::deferred_t>
+    auto async_pop_back(Token&& token = Token()) const {
+        return detail::threads::async_now<std::optional<T>>(
+            [self = *this] { return self.pop_back(); }, std::forward<Token>(token));
+    }
+    template <detail::token_for<std::size_t> Token = boost::asio::deferred_t>
+    auto async_size(Token&& token = Token()) const {
+        return detail::threads::async_now<std::size_t>([self = *this] { return self.size(); },
+                                                       std::forward<Token>(token));
+    }
+    template <detail::token_for<bool> Token = boost::asio::deferred_t>
+    auto async_empty(Token&& token = Token()) const {
+        return detail::threads::async_now<bool>([self = *this] { return self.empty(); },
+                                                std::forward<Token>(token));
+    }
+    template <detail::token_for<void> Token = boost::asio::deferred_t>
+    auto async_clear(Token&& token = Token()) const {
+        return detail::threads::async_now<void>([self = *this] { self.clear(); },
+                                                std::forward<Token>(token));
+    }
+    template <detail::token_for<std::vector<T>> Token = boost::asio::deferred_t>
+    auto async_items(Token&& token = Token()) const {
+        return detail::threads::async_now<std::vector<T>>([self = *this] { return self.items(); },
+                                                          std::forward<Token>(token));
+    }
+
 private:
     static std::size_t checked(const std::vector<T>& all, std::size_t index) {
-        if (index < all.size()) return index;
-        throw std::out_of_range{"coproc: index " + std::to_string(index) + " of a list of " +
-                                std::to_string(all.size())};
-    }
-};
-
-/// coproc::array_proxy among the threads of one program, for elements of any type. Thread safe.
-template <class T>
-class array_proxy : private list_proxy<T> {
-    using list = list_proxy<T>;
-
-public:
-    using value_type = T; ///< of the array
-
-    using list::at;
-    using list::items;
-    using list::set;
-    using list::size;
-    using list::operator bool;
-
-    /// Empty: refers to no array.
-    array_proxy() noexcept = default;
-    /// For the manager.
-    explicit array_proxy(std::shared_ptr<detail::threads::guarded<std::vector<T>>> state) noexcept
-        : list{std::move(state)} {}
-    /// The same array.
-    friend bool operator==(const array_proxy& a, const array_proxy& b) noexcept {
-        return static_cast<const list&>(a) == static_cast<const list&>(b);
+        return detail::threads::checked_index(all.size(), index, "a list");
     }
 };
 

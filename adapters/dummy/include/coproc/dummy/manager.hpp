@@ -4,6 +4,7 @@
 
 // coproc::manager without a server: objects of this program, shared by its threads.
 
+#include <coproc/dummy/array_proxy.hpp>
 #include <coproc/dummy/bounded_semaphore.hpp>
 #include <coproc/dummy/dict_proxy.hpp>
 #include <coproc/dummy/event_proxy.hpp>

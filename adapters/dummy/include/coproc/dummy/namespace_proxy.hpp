@@ -28,8 +28,10 @@ using names = guarded<entries<std::string, named_value>>;
 
 namespace coproc::dummy {
 
-/// coproc::namespace_proxy among the threads of one program, for values of any types. Thread safe.
-class namespace_proxy : public detail::threads::proxy_base<detail::threads::names> {
+/// coproc::namespace_proxy among the threads of one program, for values of any types. No call
+/// waits for anybody, so within() changes nothing. Thread safe.
+class namespace_proxy
+    : public detail::threads::proxy_base<namespace_proxy, detail::threads::names> {
 public:
     /// Empty: refers to no namespace.
     namespace_proxy() noexcept = default;
@@ -57,6 +59,41 @@ public:
     bool erase(std::string_view name) const;
     /// In the order in which they were set first.
     [[nodiscard]] std::vector<std::string> names() const;
+
+    /// The asynchronous forms. *Completion signature*: void(std::exception_ptr, R) for what the
+    /// blocking form returns, which must be default-constructible, or void(std::exception_ptr).
+    /// *Exceptions*: as the blocking form. *Cancellation*: none, each is done when it is started.
+    template <class T, detail::token_for<void> Token = boost::asio::deferred_t>
+    auto async_set(std::string_view name, T&& value, Token&& token = Token()) const {
+        return detail::threads::async_now<void>(
+            [self = *this, kept = std::string{name},
+             value = detail::travel_type_t<T>(detail::to_travel(
+                 std::forward<T>(value)))]() mutable { self.set(kept, std::move(value)); },
+            std::forward<Token>(token));
+    }
+    template <class T, detail::token_for<T> Token = boost::asio::deferred_t>
+    auto async_get(std::string_view name, Token&& token = Token()) const {
+        return detail::threads::async_now<T>(
+            [self = *this, kept = std::string{name}] { return self.template get<T>(kept); },
+            std::forward<Token>(token));
+    }
+    template <detail::token_for<bool> Token = boost::asio::deferred_t>
+    auto async_contains(std::string_view name, Token&& token = Token()) const {
+        return detail::threads::async_now<bool>(
+            [self = *this, kept = std::string{name}] { return self.contains(kept); },
+            std::forward<Token>(token));
+    }
+    template <detail::token_for<bool> Token = boost::asio::deferred_t>
+    auto async_erase(std::string_view name, Token&& token = Token()) const {
+        return detail::threads::async_now<bool>(
+            [self = *this, kept = std::string{name}] { return self.erase(kept); },
+            std::forward<Token>(token));
+    }
+    template <detail::token_for<std::vector<std::string>> Token = boost::asio::deferred_t>
+    auto async_names(Token&& token = Token()) const {
+        return detail::threads::async_now<std::vector<std::string>>(
+            [self = *this] { return self.names(); }, std::forward<Token>(token));
+    }
 
 private:
     [[nodiscard]] std::shared_ptr<const void> look_up(std::string_view name,

@@ -5,6 +5,7 @@
 #include <coproc/detail/operation.hpp>
 #include <coproc/detail/trailing_token.hpp>
 #include <coproc/dummy/detail/hosted.hpp>
+#include <coproc/dummy/detail/limited.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/deferred.hpp>
@@ -21,6 +22,8 @@ namespace coproc::detail::threads {
 
 /// One of a few threads; what is posted to one executor runs in order, one at a time.
 [[nodiscard]] boost::asio::any_io_executor call_lane();
+/// A call that waits for so long only cannot refer to what is the caller's.
+[[noreturn]] void throw_needs_reference();
 /// The exception in flight, as a process would send it back.
 [[noreturn]] void rethrow_from_call();
 
@@ -55,9 +58,10 @@ namespace coproc::dummy {
 /// the calling thread; threads stand for the programs that coproc::object_proxy speaks of, so calls
 /// of several run at the same time, unless the object was made by make_locked.
 template <class T>
-class object_proxy : public detail::threads::proxy_base<detail::threads::user_object<T>> {
+class object_proxy
+    : public detail::threads::proxy_base<object_proxy<T>, detail::threads::user_object<T>> {
     using state_type = detail::threads::user_object<T>;
-    using base = detail::threads::proxy_base<state_type>;
+    using base = detail::threads::proxy_base<object_proxy, state_type>;
 
 public:
     /// Empty: refers to no object.
@@ -65,11 +69,20 @@ public:
     /// For the manager.
     explicit object_proxy(std::shared_ptr<state_type> state) noexcept : base{std::move(state)} {}
 
-    /// Calls a member, or a callable with the object first. Results are copied. *Exceptions*: what
-    /// the function throws; standard ones are a task_failure, too.
+    /// Calls a member, or a callable with the object first. Results are copied. Through within() it
+    /// runs as async_call does, with copies of the arguments, and to its end also when this gives
+    /// up. *Exceptions*: what the function throws; standard ones are a task_failure, too;
+    /// timeout_error through within().
     template <class F, class... Args>
     auto call(F&& function, Args&&... args) const {
-        std::decay_t<F> own(std::forward<F>(function));
+        using function_type = std::decay_t<F>;
+        if (!this->waits_for_ever()) {
+            if constexpr (takes_copies<F, Args...>())
+                return call_within(std::forward<F>(function), std::forward<Args>(args)...);
+            else
+                detail::threads::throw_needs_reference();
+        }
+        function_type own(std::forward<F>(function));
         return this->state().call(own, std::forward<Args>(args)...);
     }
 
@@ -97,20 +110,52 @@ private:
     };
 
     template <class F, class... Args>
-    auto start(F&& function, Args&&... args) const {
-        using function_type = std::decay_t<F>;
-        using result =
-            std::decay_t<std::invoke_result_t<function_type&, T&, std::decay_t<Args>...>>;
-        static_cast<void>(this->state());
-        auto kept = std::make_shared<std::tuple<function_type, std::decay_t<Args>...>>(
+    using result_of = std::decay_t<std::invoke_result_t<F&, T&, std::decay_t<Args>...>>;
+
+    template <class F, class... Args>
+    static consteval bool takes_copies() {
+        using function = std::decay_t<F>;
+        if constexpr ((std::is_constructible_v<std::decay_t<Args>, Args> && ...) &&
+                      std::is_invocable_v<function&, T&, std::decay_t<Args>...>)
+            return std::is_same_v<result_of<function, Args...>,
+                                  std::decay_t<std::invoke_result_t<function&, T&, Args...>>>;
+        else
+            return false;
+    }
+    template <class F, class... Args>
+    static auto keep(F&& function, Args&&... args) {
+        return std::make_shared<std::tuple<std::decay_t<F>, std::decay_t<Args>...>>(
             std::forward<F>(function), std::forward<Args>(args)...);
+    }
+    template <class R, class Kept>
+    static detail::state_ptr<R> begin(std::shared_ptr<state_type> state,
+                                      std::shared_ptr<Kept> kept) {
+        boost::intrusive_ptr<detail::operation<R>> made{new detail::operation<R>};
+        const auto lane = state->lane;
+        boost::asio::post(lane, [state = std::move(state), kept = std::move(kept), made] {
+            run(*state, *kept, *made);
+        });
+        return made;
+    }
+    template <class F, class... Args>
+    auto start(F&& function, Args&&... args) const {
+        using result = result_of<std::decay_t<F>, Args...>;
+        static_cast<void>(this->state());
         return detail::async_start<result>(
-            [state = this->held(), kept]() -> detail::state_ptr<result> {
-                boost::intrusive_ptr<detail::operation<result>> made{new detail::operation<result>};
-                boost::asio::post(state->lane, [state, kept, made] { run(*state, *kept, *made); });
-                return made;
+            [state = this->held(),
+             kept = keep(std::forward<F>(function), std::forward<Args>(args)...)] {
+                return begin<result>(state, kept);
             },
             boost::asio::deferred);
+    }
+    template <class F, class... Args>
+    auto call_within(F&& function, Args&&... args) const {
+        const auto until = detail::deadline_after(this->patience());
+        static_cast<void>(this->state());
+        const auto called = begin<result_of<std::decay_t<F>, Args...>>(
+            this->held(), keep(std::forward<F>(function), std::forward<Args>(args)...));
+        if (!called->wait(until)) detail::threads::throw_gave_up();
+        return called->take();
     }
     template <class Kept, class R>
     static void run(state_type& state, Kept& kept, detail::operation<R>& waiting) noexcept {

@@ -4,15 +4,18 @@
 
 #include <coproc/dummy/detail/hosted.hpp>
 
+#include <memory>
 #include <utility>
 
 namespace coproc::dummy {
 
-/// coproc::value_proxy among the threads of one program, for a value of any type. Thread safe.
+/// coproc::value_proxy among the threads of one program, for a value of any type. No call
+/// waits for anybody, so within() changes nothing. Thread safe.
 template <class T>
-class value_proxy : public detail::threads::proxy_base<detail::threads::guarded<T>> {
+class value_proxy
+    : public detail::threads::proxy_base<value_proxy<T>, detail::threads::guarded<T>> {
     using state_type = detail::threads::guarded<T>;
-    using base = detail::threads::proxy_base<state_type>;
+    using base = detail::threads::proxy_base<value_proxy, state_type>;
 
 public:
     using value_type = T; ///< of the value
@@ -36,6 +39,40 @@ public:
     T exchange(T value) const {
         return this->locked(
             [&](auto& present) { return std::exchange(present, std::move(value)); });
+    }
+
+    /// The asynchronous forms. *Completion signature*: void(std::exception_ptr, R) for what the
+    /// blocking form returns, which must be default-constructible, or void(std::exception_ptr).
+    /// *Exceptions*: as the blocking form. *Cancellation*: none, each is done when it is started.
+    template <detail::token_for<T> Token = boost::asio::deferred_t>
+    auto async_get(Token&& token = Token()) const {
+        return detail::threads::async_now<T>([self = *this] { return self.get(); },
+                                             std::forward<Token>(token));
+    }
+    template <detail::token_for<void> Token = boost::asio::deferred_t>
+    auto async_set(T value, Token&& token = Token()) const {
+        return detail::threads::async_now<void>(
+            [self = *this, value = std::move(value)]() mutable { self.set(std::move(value)); },
+            std::forward<Token>(token));
+    }
+    template <detail::token_for<T> Token = boost::asio::deferred_t>
+    auto async_load(Token&& token = Token()) const {
+        return detail::threads::async_now<T>([self = *this] { return self.load(); },
+                                             std::forward<Token>(token));
+    }
+    template <detail::token_for<void> Token = boost::asio::deferred_t>
+    auto async_store(T value, Token&& token = Token()) const {
+        return detail::threads::async_now<void>(
+            [self = *this, value = std::move(value)]() mutable { self.store(std::move(value)); },
+            std::forward<Token>(token));
+    }
+    template <detail::token_for<T> Token = boost::asio::deferred_t>
+    auto async_exchange(T value, Token&& token = Token()) const {
+        return detail::threads::async_now<T>(
+            [self = *this, value = std::move(value)]() mutable {
+                return self.exchange(std::move(value));
+            },
+            std::forward<Token>(token));
     }
 };
 

@@ -72,21 +72,6 @@ private:
     std::shared_ptr<queue_object> object_;
 };
 
-/// Whether a T may contain a handle: something that is encoded by a codec of its own.
-template <class T, class... Seen>
-consteval bool may_carry_handles() {
-    if constexpr ((std::is_same_v<T, Seen> || ...))
-        return false;
-    else if constexpr (kind_of<T> == kind::custom)
-        return true;
-    else if constexpr (kind_of<T> == kind::none || fixed_size<T> != variable)
-        return false;
-    else
-        return []<class... Part>(types<Part...>) {
-            return (may_carry_handles<std::remove_cv_t<Part>, T, Seen...>() || ...);
-        }(typename codec_for<T>::parts{});
-}
-
 /// The same number in every program for the same type name.
 std::uint64_t type_number(const char* mangled) noexcept;
 

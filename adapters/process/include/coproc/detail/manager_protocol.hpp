@@ -25,7 +25,7 @@ enum class manager_op : std::uint16_t {
     lend,         // a reference for a message under way: ticket
     cancel,       // the request that is parked under this frame's id
     acknowledge,  // the element that came with this frame's id has arrived
-    give_back,    // what an operation was given that was cancelled meanwhile: element, lock, permit
+    give_back,    // what nobody wants that came with this id: element, lock, permit
     shutdown,
 
     create = 48, // kind, type, initial state
@@ -117,6 +117,21 @@ enum class hosted_kind : std::uint8_t {
     event,
     object,
 };
+
+/// Something is taken: an element, a lock, a permit. If it comes too late, it is given back.
+constexpr bool takes(manager_op op) noexcept {
+    return op == manager_op::queue_get || op == manager_op::mutex_lock ||
+           op == manager_op::semaphore_acquire;
+}
+/// What the reply holds is nowhere else.
+constexpr bool hands_out(manager_op op) noexcept {
+    return op == manager_op::call || op == manager_op::dict_take || op == manager_op::list_take ||
+           op == manager_op::list_pop || op == manager_op::value_exchange;
+}
+/// The server may let it wait, and can be asked not to go on with that.
+constexpr bool is_parked(manager_op op) noexcept {
+    return takes(op) || op == manager_op::queue_put || op == manager_op::event_wait;
+}
 
 /// Timeouts of requests, in nanoseconds.
 inline constexpr std::uint64_t wait_for_ever = ~std::uint64_t{0};

@@ -6,6 +6,7 @@
 
 #include <coproc/codec.hpp>
 #include <coproc/detail/byte_queue.hpp>
+#include <coproc/detail/may_carry_handles.hpp>
 #include <coproc/duration.hpp>
 #include <coproc/error.hpp>
 

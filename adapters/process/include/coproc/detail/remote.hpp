@@ -2,19 +2,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// A proxy's way to its object in a manager's server: requests as bytes, replies as bytes. What the
-// proxies have in common.
+// A proxy's way to its object in a manager's server: requests as bytes, replies as bytes.
 
 #include <coproc/codec.hpp>
 #include <coproc/detail/manager_protocol.hpp>
-#include <coproc/detail/operation.hpp>
-#include <coproc/detail/wire_name.hpp>
 #include <coproc/duration.hpp>
 #include <coproc/error.hpp>
 
-#include <boost/asio/deferred.hpp>
-
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -22,7 +16,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -64,6 +57,12 @@ public:
         return decode<T>(part);
     }
 
+    /// What came, to be sent on unread. The descriptors are this reply's, as long as it lives.
+    [[nodiscard]] remote_payload contents() {
+        return {std::move(bytes_),
+                {descriptors_.begin() + static_cast<std::ptrdiff_t>(taken_), descriptors_.end()}};
+    }
+
 private:
     int take_descriptor() override;
 
@@ -86,6 +85,13 @@ protected:
     ~remote_waiter() = default;
 };
 
+/// When a call that blocks gives up. `late` gets a reply that comes after that, on any thread, and
+/// must not block; null: nobody need look at it. (What was taken is given back before.)
+struct remote_limit {
+    steady::time_point until{};
+    void (*late)(remote_reply&&) noexcept = nullptr;
+};
+
 /// An object in a server, as long as somebody here holds it. Thread safe.
 class remote_object {
 public:
@@ -94,9 +100,11 @@ public:
     remote_object& operator=(const remote_object&) = delete;
     virtual ~remote_object() = default;
 
-    /// Throws end_of_stream_error when the server is gone. The reply may be a refusal.
+    /// Throws end_of_stream_error when the server is gone, timeout_error at the limit. The reply
+    /// may be a refusal.
     virtual remote_reply call(manager_op op, const remote_payload& what,
-                              std::uint64_t timeout = wait_for_ever) const = 0;
+                              std::uint64_t timeout = wait_for_ever,
+                              const remote_limit* limit = nullptr) const = 0;
     /// The request's number, for cancel. Throws as call does, and then forgets the waiter.
     virtual std::uint64_t start(manager_op op, const remote_payload& what, std::uint64_t timeout,
                                 remote_waiter& waiter) const = 0;
@@ -167,6 +175,13 @@ T unpack(remote_reply&& reply) {
     }
 }
 
+/// Nothing if there is no such element.
+template <class T>
+std::optional<T> unpack_found(remote_reply&& reply) {
+    if (reply.status() == manager_status::missing) return std::nullopt;
+    return unpack<T>(std::move(reply));
+}
+
 /// A count, then as many as `next(reply, reader)` takes.
 template <class T, class Next>
 std::vector<T> unpack_all(remote_reply&& reply, Next next) {
@@ -180,187 +195,17 @@ std::vector<T> unpack_all(remote_reply&& reply, Next next) {
     return result;
 }
 
+/// The same for elements that come one by one.
+template <class T>
+std::vector<T> unpack_list(remote_reply&& reply) {
+    return unpack_all<T>(std::move(reply),
+                         [](auto& from, auto& r) { return from.template counted<T>(r); });
+}
+
 inline std::uint64_t as_timeout(duration d) noexcept {
     return d.count() <= 0                         ? do_not_wait
            : d == std::chrono::nanoseconds::max() ? wait_for_ever
                                                   : static_cast<std::uint64_t>(d.count());
 }
-
-// --- asynchronous requests -----------------------------------------------------------------------
-
-/// Something taken: an element, a lock, a permit. If it comes too late, it is given back.
-template <manager_op Op>
-inline constexpr bool takes = Op == manager_op::queue_get || Op == manager_op::mutex_lock ||
-                              Op == manager_op::semaphore_acquire;
-
-template <class R, manager_op Op>
-class remote_operation final : public operation<R>, public remote_waiter {
-public:
-    explicit remote_operation(remote_ptr object) : object_{std::move(object)} {}
-
-    static state_ptr<R> begin(const remote_ptr& object, const remote_payload& what) {
-        held(object);
-        boost::intrusive_ptr<remote_operation> made{new remote_operation{object}};
-        made->self_ = made; // until there is a reply
-        try {
-            made->request_ = object->start(Op, what, wait_for_ever, *made);
-        } catch (...) {
-            made->self_.reset();
-            throw;
-        }
-        return made;
-    }
-
-    /// Until its handler runs: before the reply the server decides, after it what came is given
-    /// back.
-    bool cancel() noexcept override {
-        auto now = phase::waiting;
-        if (phase_.compare_exchange_strong(now, phase::cancelled, std::memory_order_acq_rel)) {
-            object_->cancel(request_);
-            return false; // the reply is still to come
-        }
-        if constexpr (takes<Op>) {
-            if (now == phase::cancelled) return false;
-            while (!this->ready()) // another thread is about to complete it
-                std::this_thread::yield();
-            if (this->error()) return false;
-            give_back();
-            this->set_error(std::make_exception_ptr(too_late()));
-            return true;
-        }
-        return false;
-    }
-
-private:
-    enum class phase : std::uint8_t { waiting, cancelled, replied };
-
-    /// False: it was cancelled before.
-    bool replied() noexcept {
-        auto now = phase::waiting;
-        return phase_.compare_exchange_strong(now, phase::replied, std::memory_order_acq_rel);
-    }
-    static cancelled_error too_late() {
-        return cancelled_error{"coproc: the operation was cancelled"};
-    }
-    void give_back() noexcept {
-        try {
-            if constexpr (std::is_void_v<R>) {
-                object_->give_back({});
-            } else {
-                const auto value = this->take(); // its descriptors are sent, and are its own
-                object_->give_back(pack(value));
-            }
-        } catch (...) {
-            // No memory: there is nothing left to do.
-        }
-    }
-    void on_reply(remote_reply&& reply) noexcept override {
-        const auto self = std::exchange(self_, nullptr);
-        [[maybe_unused]] const bool wanted = replied();
-        try {
-            if constexpr (std::is_void_v<R>) {
-                require_ok(reply);
-                if constexpr (takes<Op>)
-                    if (!wanted) {
-                        object_->give_back({});
-                        throw too_late();
-                    }
-                this->succeed();
-            } else {
-                R value = unpack<R>(std::move(reply));
-                if constexpr (takes<Op>)
-                    if (!wanted) {
-                        object_->give_back(pack(value));
-                        throw too_late();
-                    }
-                this->succeed(std::move(value));
-            }
-        } catch (...) {
-            this->fail(std::current_exception());
-        }
-    }
-    void on_failure(std::exception_ptr error) noexcept override {
-        const auto self = std::exchange(self_, nullptr);
-        replied();
-        this->fail(std::move(error));
-    }
-
-    remote_ptr object_;
-    std::uint64_t request_ = 0;
-    std::atomic<phase> phase_{phase::waiting};
-    boost::intrusive_ptr<remote_operation> self_;
-};
-
-/// `make_payload()` is called when the request is sent, which is when the token says so.
-template <class R, manager_op Op, class MakePayload, class Token>
-auto start_remote(remote_ptr object, MakePayload make_payload, Token&& token) {
-    return async_start<R>(
-        [object = std::move(object), make_payload = std::move(make_payload)] {
-            return remote_operation<R, Op>::begin(object, make_payload());
-        },
-        std::forward<Token>(token));
-}
-
-inline remote_payload no_payload() { return {}; }
-
-// --- what all proxies are --------------------------------------------------------------------------
-
-/// Base of the proxies: a handle of an object, or empty. Derived has `static std::string type()`.
-template <class Derived>
-class proxy_base {
-public:
-    /// Whether there is an object behind it.
-    [[nodiscard]] explicit operator bool() const noexcept { return object_ != nullptr; }
-    /// The same object (not: an equal value).
-    friend bool operator==(const proxy_base& a, const proxy_base& b) noexcept {
-        return a.object_ == b.object_;
-    }
-
-    /// For the library.
-    [[nodiscard]] const remote_ptr& object() const noexcept { return object_; }
-    [[nodiscard]] static Derived of(remote_ptr object) {
-        Derived proxy;
-        static_cast<proxy_base&>(proxy).object_ = std::move(object);
-        return proxy;
-    }
-
-protected:
-    proxy_base() noexcept = default;
-    ~proxy_base() = default;
-    proxy_base(const proxy_base&) = default;
-    proxy_base(proxy_base&&) noexcept = default;
-    proxy_base& operator=(const proxy_base&) = default;
-    proxy_base& operator=(proxy_base&&) noexcept = default;
-
-    remote_reply ask(manager_op op, const remote_payload& what = {},
-                     std::uint64_t timeout = wait_for_ever) const {
-        return held(object_).call(op, what, timeout);
-    }
-    template <class T = void>
-    T get_(manager_op op, const remote_payload& what = {},
-           std::uint64_t timeout = wait_for_ever) const {
-        return unpack<T>(ask(op, what, timeout));
-    }
-
-private:
-    remote_ptr object_;
-};
-
-/// Base of the proxies' codecs.
-template <class Proxy>
-struct proxy_codec {
-    static void size(sizer& s, const Proxy& proxy) {
-        s.bytes(1);
-        if (proxy) proxy.object()->size(s);
-    }
-    static void encode(writer& w, const Proxy& proxy) {
-        w.raw(static_cast<std::uint8_t>(static_cast<bool>(proxy)));
-        if (proxy) proxy.object()->encode(w);
-    }
-    static Proxy decode(reader& r) {
-        if (r.raw<std::uint8_t>() == 0) return Proxy{};
-        return Proxy::of(decode_remote(r, Proxy::type()));
-    }
-};
 
 } // namespace coproc::detail

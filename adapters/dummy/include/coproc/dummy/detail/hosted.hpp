@@ -4,8 +4,13 @@
 
 // What the proxies of a manager on threads refer to, and their common ground.
 
+#include <coproc/detail/patient.hpp>
+#include <coproc/dummy/detail/async_now.hpp>
 #include <coproc/error.hpp>
 
+#include <boost/asio/deferred.hpp>
+
+#include <cstddef>
 #include <functional>
 #include <list>
 #include <map>
@@ -20,6 +25,9 @@ namespace coproc::detail::threads {
 
 [[noreturn]] void throw_empty_proxy();
 
+/// The index, or std::out_of_range if `what` of this size has no such element.
+std::size_t checked_index(std::size_t size, std::size_t index, const char* what);
+
 /// A value and its lock.
 template <class T>
 struct guarded {
@@ -30,8 +38,8 @@ struct guarded {
 };
 
 /// Base of the proxies: a handle of an object, or empty.
-template <class State>
-class proxy_base {
+template <class Derived, class State>
+class proxy_base : public patient<Derived> {
 public:
     /// Whether there is an object behind it.
     [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
