@@ -139,6 +139,48 @@ TEMPLATE_TEST_CASE("a manager's namespace", "", on_processes, on_threads) {
     CHECK_FALSE(n.contains("name"));
 }
 
+TEMPLATE_TEST_CASE("a manager's objects keep others", "", on_processes, on_threads) {
+    typename TestType::manager m;
+    using list = decltype(m.template list<int>());
+    const auto of = [&](int x) {
+        auto made = m.template list<int>();
+        made.push_back(x);
+        return made;
+    };
+    // No proxy is left but those that are kept there.
+    auto d = m.template dict<std::string, std::vector<list>>();
+    d.set("some", {of(1), of(2)});
+    for (int i = 0; i != 3; ++i) {
+        const auto some = d.at("some");
+        REQUIRE(some.size() == 2);
+        some[1].push_back(i);
+        CHECK(some[0].at(0) == 1);
+    }
+    CHECK(d.at("some")[1].items() == std::vector{2, 0, 1, 2});
+    CHECK(d.take("some")->at(1).size() == 4);
+
+    auto l = m.template list<list>();
+    l.push_back(of(3));
+    auto v = m.template value<list>(of(4));
+    auto a = m.template array<list>(2, of(5));
+    auto names = m.namespace_();
+    names.set("one", of(6));
+    for (int i = 0; i != 2; ++i) {
+        CHECK(l.at(0).at(0) == 3);
+        CHECK(v.get().at(0) == 4);
+        CHECK(a.at(0).at(0) == 5);
+        CHECK(a.at(1).at(0) == 5);
+        CHECK(names.template get<list>("one").at(0) == 6);
+    }
+    a.set(0, of(7));
+    CHECK(a.at(0).at(0) == 7);
+    CHECK(a.at(1).at(0) == 5);
+
+    auto q = m.template queue<list>();
+    q.put(of(8));
+    CHECK(q.get().at(0) == 8);
+}
+
 TEMPLATE_TEST_CASE("a manager's queue", "", on_processes, on_threads) {
     typename TestType::manager m;
     auto q = m.template queue<std::string>(2);

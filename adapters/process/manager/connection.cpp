@@ -239,6 +239,7 @@ std::uint64_t connection::send_request(manager_op op, std::uint64_t object,
     header.op = static_cast<std::uint16_t>(op);
     header.object = object;
     header.timeout = timeout;
+    header.status = what.tickets;
     header.id = next_request_++;
     in_flight own = entry;
     own.object = object;

@@ -21,13 +21,19 @@ deadline_of(const frame_header& header, hosted_objects::clock::time_point now) {
 } // namespace
 
 hosted_objects::hosted_objects(hosted_effects& effects) : effects_{effects} {}
-hosted_objects::~hosted_objects() = default;
+
+hosted_objects::~hosted_objects() {
+    // Values may refer to loans.
+    clients_.clear();
+    objects_.clear();
+}
 
 // --- clients -------------------------------------------------------------------------------------
 
 void hosted_objects::enter(client_id client) { clients_.try_emplace(client); }
 
 void hosted_objects::leave(client_id client, clock::time_point now) {
+    now_ = now;
     const auto found = clients_.find(client);
     if (found == clients_.end()) return;
     while (!found->second.parked.empty()) {
@@ -132,6 +138,15 @@ void hosted_objects::cancel(client_id client, std::uint64_t request) {
     at.where->waiter_left(*this);
 }
 
+void hosted_objects::acknowledge(const hosted_request& request) {
+    auto& elements = clients_.at(request.client).unacknowledged_elements;
+    const auto found = elements.find(request.header.id);
+    if (found == elements.end()) return;
+    const hosted_value received = std::move(found->second.value);
+    elements.erase(found);
+    if (received.loans) received.loans->received();
+}
+
 void hosted_objects::give_back(hosted_request& request) {
     client_state& client = clients_.at(request.client);
     const auto found = objects_.find(request.header.object);
@@ -154,6 +169,7 @@ std::optional<hosted_objects::clock::time_point> hosted_objects::next_deadline()
 }
 
 void hosted_objects::expire(clock::time_point now) {
+    now_ = now;
     while (!deadlines_.empty() && std::get<0>(*deadlines_.begin()) <= now) {
         const auto [when, client, request] = *deadlines_.begin();
         const parked_at at = clients_.at(client).parked.at(request);
@@ -187,6 +203,7 @@ void hosted_objects::handle(hosted_request&& request, clock::time_point now) {
     const client_id client = request.client;
     const std::uint64_t id = request.header.id;
     if (!clients_.contains(client)) return;
+    now_ = now;
     try {
         dispatch(request, now);
     } catch (const serialization_error& e) {
@@ -222,12 +239,13 @@ void hosted_objects::dispatch(hosted_request& request, clock::time_point now) {
         cancel(request.client, request.header.id);
         return;
     case manager_op::acknowledge:
-        clients_.at(request.client).unacknowledged_elements.erase(request.header.id);
+        acknowledge(request);
         return;
     case manager_op::give_back:
         give_back(request);
         return;
     case manager_op::create:
+        keep_loans(request);
         create(request);
         return;
     case manager_op::redeem:
@@ -258,6 +276,7 @@ void hosted_objects::dispatch(hosted_request& request, clock::time_point now) {
         effects_.run(std::move(request), user, what->id, user->one_at_a_time ? 0 : request.client);
         return;
     }
+    keep_loans(request);
     what->handle(*this, request, deadline_of(request.header, now));
 }
 
@@ -280,7 +299,7 @@ void hosted_objects::create(hosted_request& request) {
     const auto kind = r.raw<hosted_kind>();
     auto type = decode<std::string>(r);
     if (kind < hosted_kind::dict || kind >= hosted_kind::object) malformed();
-    const object_id id = add(make_hosted(kind, std::move(type), r));
+    const object_id id = add(make_hosted(kind, std::move(type), r, std::move(request.loans)));
     refer(request.client, id);
     answer_object(request.client, request.header.id, id);
 }
@@ -340,40 +359,6 @@ void hosted_objects::find(const hosted_request& request) {
     }
     refer(request.client, found->second);
     answer_object(request.client, request.header.id, found->second);
-}
-
-// --- references under way ------------------------------------------------------------------------
-
-void hosted_objects::lend(const hosted_request& request) {
-    reader r{request.payload};
-    const auto ticket = r.raw<std::uint64_t>();
-    if (early_.erase(ticket) != 0) return; // the receiver was faster
-    const auto found = objects_.find(request.header.object);
-    if (found == objects_.end() || loans_.contains(ticket)) return;
-    ++found->second->references;
-    loans_.emplace(ticket, loan{request.header.object, request.client});
-    clients_.at(request.client).loans.insert(ticket);
-}
-
-void hosted_objects::redeem(const hosted_request& request, clock::time_point now) {
-    object* const what = look_up(request);
-    if (what == nullptr) return;
-    reader r{request.payload};
-    const auto ticket = r.raw<std::uint64_t>();
-    refer(request.client, what->id);
-    if (const auto found = loans_.find(ticket); found != loans_.end()) {
-        if (const auto lender = clients_.find(found->second.lender); lender != clients_.end())
-            lender->second.loans.erase(ticket);
-        const object_id id = found->second.object;
-        loans_.erase(found);
-        drop(id);
-    } else {
-        // Not lent yet, or taken already by an earlier reading of the same message.
-        std::erase_if(
-            early_, [now](const auto& each) { return each.second.when + lost_ticket_time < now; });
-        early_.emplace(ticket, early_ticket{what->id, now});
-    }
-    answer_object(request.client, request.header.id, what->id);
 }
 
 } // namespace coproc::detail

@@ -31,10 +31,31 @@ using object_id = std::uint64_t;
 using bytes_t = std::vector<std::byte>;
 using shared_fds = std::vector<std::shared_ptr<const os::unique_fd>>;
 
-/// A value as it was encoded. Descriptors belong to handles in it.
+class hosted_objects;
+
+/// The loans of the proxies in a value that is kept: they are not used up by who reads it, and hold
+/// the objects as long as the value is there. After that they are as those of a message under way.
+class kept_loans {
+public:
+    kept_loans(hosted_objects& host, std::vector<std::uint64_t> tickets);
+    kept_loans(const kept_loans&) = delete;
+    kept_loans& operator=(const kept_loans&) = delete;
+    ~kept_loans();
+
+    /// The value had one receiver, which has it: what it has redeemed is not needed any more.
+    void received() noexcept { received_ = true; }
+
+private:
+    hosted_objects& host_;
+    std::vector<std::uint64_t> tickets_;
+    bool received_ = false;
+};
+
+/// A value as it was encoded. Descriptors and loans belong to handles in it.
 struct hosted_value {
     bytes_t bytes{};
     shared_fds descriptors{};
+    std::shared_ptr<kept_loans> loans{};
     std::uint64_t place = 0; ///< in its queue
 };
 
@@ -44,6 +65,7 @@ struct hosted_request {
     frame_header header{};
     bytes_t payload{};
     shared_fds descriptors{};
+    std::shared_ptr<kept_loans> loans{};
 };
 
 struct hosted_answer {
@@ -133,6 +155,8 @@ private:
     struct loan {
         object_id object;
         client_id lender;
+        bool kept = false;     // by a value
+        bool redeemed = false; // while it was kept
     };
     struct unacknowledged {
         object_id object;
@@ -155,8 +179,13 @@ private:
     void publish(hosted_request& request);
     void redeem(const hosted_request& request, clock::time_point now);
     void lend(const hosted_request& request);
+    friend class kept_loans;
+    void keep_loans(hosted_request& request);
+    void keep(std::uint64_t ticket);
+    void keep_no_longer(std::uint64_t ticket, bool received) noexcept;
     void release(client_id client, object_id id);
     void cancel(client_id client, std::uint64_t request);
+    void acknowledge(const hosted_request& request);
     void give_back(hosted_request& request);
     void refer(client_id client, object_id id);
     void drop(object_id id); // one reference less
@@ -172,6 +201,7 @@ private:
     std::unordered_map<std::uint64_t, early_ticket> early_;    // redeemed before they were lent
     std::multimap<clock::time_point, std::uint64_t> orphaned_; // loans of clients that have left
     std::set<std::tuple<clock::time_point, client_id, std::uint64_t>> deadlines_;
+    clock::time_point now_{}; // of the latest event
     object_id next_id_ = 1;
     std::size_t parked_count_ = 0;
 };

@@ -53,7 +53,8 @@ inline waiter waiter_for(const hosted_request& request, deadline until) {
 using object_ptr = std::unique_ptr<hosted_objects::object>;
 
 object_ptr make_dict(hosted_kind kind, std::string type);
-object_ptr make_list(hosted_kind kind, std::string type, std::uint64_t count, const bytes_t& value);
+object_ptr make_list(hosted_kind kind, std::string type, std::uint64_t count,
+                     const hosted_value& value);
 object_ptr make_single(std::string type, hosted_value value);
 object_ptr make_queue(std::string type, std::uint64_t most);
 object_ptr make_mutex(std::string type);

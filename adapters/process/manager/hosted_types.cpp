@@ -6,24 +6,25 @@
 
 namespace coproc::detail {
 
-std::unique_ptr<hosted_objects::object> make_hosted(hosted_kind kind, std::string type, reader& r) {
-    const auto rest = [&r] {
+std::unique_ptr<hosted_objects::object> make_hosted(hosted_kind kind, std::string type, reader& r,
+                                                    std::shared_ptr<kept_loans> loans) {
+    const auto rest = [&] {
         const std::size_t size = r.left();
         const std::byte* const from = r.bytes(size);
-        return bytes_t(from, from + size);
+        return hosted_value{bytes_t(from, from + size), {}, std::move(loans)};
     };
     switch (kind) {
     case hosted_kind::dict:
     case hosted_kind::names:
         return hosted::make_dict(kind, std::move(type));
     case hosted_kind::list:
-        return hosted::make_list(kind, std::move(type), 0, bytes_t{});
+        return hosted::make_list(kind, std::move(type), 0, hosted_value{});
     case hosted_kind::array: {
         const auto count = r.raw<std::uint64_t>();
         return hosted::make_list(kind, std::move(type), count, rest());
     }
     case hosted_kind::value:
-        return hosted::make_single(std::move(type), hosted_value{rest(), {}});
+        return hosted::make_single(std::move(type), rest());
     case hosted_kind::queue:
         return hosted::make_queue(std::move(type), r.raw<std::uint64_t>());
     case hosted_kind::mutex:

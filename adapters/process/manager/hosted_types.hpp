@@ -85,20 +85,21 @@ inline hosted_answer value_answer(hosted_value&& value) {
     return {manager_status::ok, std::move(value.bytes), std::move(value.descriptors)};
 }
 
-/// The rest of a request's payload, with its descriptors.
+/// The rest of a request's payload, with its descriptors and loans.
 inline hosted_value rest_of(hosted_request& request, const reader& r) {
     const std::size_t used = request.payload.size() - r.left();
     if (used != 0)
         request.payload.erase(request.payload.begin(),
                               request.payload.begin() + static_cast<std::ptrdiff_t>(used));
-    return {std::move(request.payload), std::move(request.descriptors)};
+    return {std::move(request.payload), std::move(request.descriptors), std::move(request.loans)};
 }
 
 inline std::string_view as_text(const bytes_t& bytes) noexcept {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-std::unique_ptr<hosted_objects::object> make_hosted(hosted_kind kind, std::string type, reader& r);
+std::unique_ptr<hosted_objects::object> make_hosted(hosted_kind kind, std::string type, reader& r,
+                                                    std::shared_ptr<kept_loans> loans);
 
 /// A user's object is not known to its class here.
 class hosted_user final : public hosted_objects::object {

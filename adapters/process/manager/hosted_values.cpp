@@ -127,11 +127,11 @@ private:
 
 class hosted_list final : public hosted_objects::object {
 public:
-    hosted_list(hosted_kind kind, std::string type, std::uint64_t count, const bytes_t& value)
+    hosted_list(hosted_kind kind, std::string type, std::uint64_t count, const hosted_value& value)
         : object{kind, std::move(type)} {
         if (count > most_elements)
             throw serialization_error{"coproc: a manager's array can have at most 2^32 elements"};
-        elements_.resize(static_cast<std::size_t>(count), hosted_value{value, {}});
+        elements_.resize(static_cast<std::size_t>(count), value);
     }
 
     void handle(hosted_objects& host, hosted_request& request, deadline) override {
@@ -353,7 +353,7 @@ object_ptr make_dict(hosted_kind kind, std::string type) {
     return std::make_unique<hosted_dict>(kind, std::move(type));
 }
 object_ptr make_list(hosted_kind kind, std::string type, std::uint64_t count,
-                     const bytes_t& value) {
+                     const hosted_value& value) {
     return std::make_unique<hosted_list>(kind, std::move(type), count, value);
 }
 object_ptr make_single(std::string type, hosted_value value) {

@@ -5,6 +5,7 @@
 #include <coproc/detail/proxy_base.hpp>
 #include <coproc/error.hpp>
 
+#include <limits>
 #include <stdexcept>
 #include <unistd.h>
 #include <utility>
@@ -74,6 +75,25 @@ void require_ok(remote_reply& reply) {
         break;
     }
     throw error{text()};
+}
+
+namespace {
+thread_local ticket_notes* innermost_notes = nullptr;
+} // namespace
+
+ticket_notes::ticket_notes() noexcept : outer_{std::exchange(innermost_notes, this)} {}
+ticket_notes::~ticket_notes() { innermost_notes = outer_; }
+
+void ticket_notes::add(std::uint64_t ticket) {
+    if (innermost_notes != nullptr) innermost_notes->tickets_.push_back(ticket);
+}
+
+void ticket_notes::append_to(remote_payload& what) const {
+    if (tickets_.size() > std::numeric_limits<std::uint16_t>::max())
+        throw serialization_error{"coproc: a value in a manager can hold 65535 proxies"};
+    what.tickets = static_cast<std::uint16_t>(tickets_.size());
+    const auto* const bytes = reinterpret_cast<const std::byte*>(tickets_.data());
+    what.bytes.insert(what.bytes.end(), bytes, bytes + tickets_.size() * sizeof(std::uint64_t));
 }
 
 remote_reply ask_within(const remote_object& to, std::chrono::nanoseconds patience, manager_op op,

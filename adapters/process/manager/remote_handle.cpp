@@ -74,6 +74,7 @@ void remote_handle::encode(writer& w) const {
     detail::encode(w, over_->address());
     w.raw(id_);
     w.raw(ticket);
+    ticket_notes::add(ticket);
 }
 
 } // namespace coproc::detail

@@ -42,6 +42,7 @@ public:
         request.header.id = ++next;
         request.header.object = object;
         request.header.timeout = timeout;
+        request.header.status = payload.tickets;
         request.payload = std::move(payload.bytes);
         objects.handle(std::move(request), now);
         return next;
@@ -142,6 +143,97 @@ TEST_CASE("a reference under way keeps a hosted object, whoever comes first") {
         REQUIRE(h.objects.next_deadline());
         h.objects.expire(h.now + hosted_objects::lost_ticket_time + 1s);
         CHECK(h.objects.size() == 0);
+    }
+}
+
+TEST_CASE("a value that is kept keeps the objects that it refers to") {
+    two_clients h;
+    const std::uint64_t ticket = 5;
+    const auto kept = [&](const auto&... what) {
+        remote_payload payload = pack(what..., ticket);
+        payload.tickets = 1;
+        return payload;
+    };
+    const auto inner = h.create(1, hosted_kind::event);
+    h.tell(1, manager_op::lend, inner, 0, pack(ticket));
+    h.tell(1, manager_op::release, inner, 0);
+    const auto redeem = [&] {
+        return h.status(2, h.ask(2, manager_op::redeem, inner, pack(ticket)));
+    };
+    const auto late = h.now + hosted_objects::lost_ticket_time + 1s;
+
+    SECTION("however often it is read, whoever is gone, however long it takes") {
+        const auto list = h.create(1, hosted_kind::list);
+        h.ask(1, manager_op::list_push, list, kept(17));
+        h.share(list);
+        h.objects.leave(1, h.now);
+        h.objects.expire(late);
+        for (int i = 0; i != 3; ++i) {
+            CHECK(h.value<int>(2, h.ask(2, manager_op::list_at, list, pack(std::uint64_t{0}))) ==
+                  17);
+            CHECK(redeem() == manager_status::ok);
+            h.tell(2, manager_op::release, inner, 0);
+            CHECK(h.objects.size() == 2);
+        }
+        SECTION("what was sent just before it was overwritten is good for a while") {
+            h.ask(2, manager_op::list_set, list, pack(std::uint64_t{0}, 18));
+            CHECK(h.objects.size() == 2);
+            SECTION("and redeemed") {
+                CHECK(redeem() == manager_status::ok);
+                h.tell(2, manager_op::release, inner, 0);
+            }
+            SECTION("or lost") { h.objects.expire(late + hosted_objects::lost_ticket_time); }
+            CHECK(h.objects.size() == 1);
+        }
+        SECTION("and it goes with the object that keeps it") {
+            h.tell(2, manager_op::release, list, 0);
+            CHECK(h.objects.size() == 1);
+            h.objects.expire(late + hosted_objects::lost_ticket_time);
+            CHECK(h.objects.size() == 0);
+        }
+    }
+    SECTION("each element of an array") {
+        const auto array = h.create(1, hosted_kind::array, std::uint64_t{3}, 0);
+        h.ask(1, manager_op::list_set, array, kept(std::uint64_t{1}, 17));
+        h.share(array);
+        h.objects.leave(1, h.now);
+        h.objects.expire(late);
+        CHECK(redeem() == manager_status::ok);
+    }
+    SECTION("an element of a queue, until its receiver has it") {
+        const auto queue = h.create(1, hosted_kind::queue, std::uint64_t{0});
+        h.share(queue);
+        h.ask(1, manager_op::queue_put, queue, kept(17));
+        h.objects.leave(1, h.now);
+        h.objects.expire(late);
+        CHECK(h.objects.size() == 2);
+        const auto got = h.ask(2, manager_op::queue_get, queue);
+        CHECK(h.value<int>(2, got) == 17);
+        SECTION("acknowledged, then redeemed") {
+            h.tell(2, manager_op::acknowledge, queue, got);
+            CHECK(redeem() == manager_status::ok);
+        }
+        SECTION("redeemed, then acknowledged") {
+            CHECK(redeem() == manager_status::ok);
+            h.tell(2, manager_op::acknowledge, queue, got);
+        }
+        h.tell(2, manager_op::release, inner, 0);
+        CHECK(h.objects.size() == 1);
+    }
+    SECTION("not one that was refused") {
+        const auto list = h.create(1, hosted_kind::list);
+        h.share(list);
+        CHECK(h.status(1, h.ask(1, manager_op::list_set, list, kept(std::uint64_t{5}, 17))) ==
+              manager_status::missing);
+        h.objects.expire(late);
+        CHECK(h.objects.size() == 1);
+    }
+    SECTION("more tickets than bytes are a malformed message") {
+        const auto list = h.create(1, hosted_kind::list);
+        remote_payload payload = pack(17);
+        payload.tickets = 1;
+        CHECK(h.status(1, h.ask(1, manager_op::list_push, list, std::move(payload))) ==
+              manager_status::unsupported);
     }
 }
 

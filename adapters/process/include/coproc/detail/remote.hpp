@@ -6,6 +6,7 @@
 
 #include <coproc/codec.hpp>
 #include <coproc/detail/manager_protocol.hpp>
+#include <coproc/detail/may_carry_handles.hpp>
 #include <coproc/duration.hpp>
 #include <coproc/error.hpp>
 
@@ -32,7 +33,37 @@ inline constexpr const char* other_build_text =
 struct remote_payload {
     std::vector<std::byte> bytes{};
     std::vector<int> descriptors{}; // borrowed from the values
+    std::uint16_t tickets = 0;      // so many, of proxies in it, stand at the end of the bytes
 };
+
+/// Notes the tickets of the proxies that this thread encodes while it lives: who keeps the message
+/// has to keep their objects.
+class ticket_notes {
+public:
+    ticket_notes() noexcept;
+    ticket_notes(const ticket_notes&) = delete;
+    ticket_notes& operator=(const ticket_notes&) = delete;
+    ~ticket_notes();
+
+    static void add(std::uint64_t ticket);
+    void append_to(remote_payload& what) const;
+
+private:
+    ticket_notes* outer_;
+    std::vector<std::uint64_t> tickets_;
+};
+
+/// What is written ends with the tickets that are lent by it.
+template <class... T>
+void encode_kept(remote_payload& to, writer& w, const T&... values) {
+    if constexpr ((may_carry_handles<T>() || ...)) {
+        const ticket_notes lent;
+        (encode(w, values), ...);
+        lent.append_to(to);
+    } else {
+        (encode(w, values), ...);
+    }
+}
 
 /// What the server said. Owns the descriptors that came with it until they are taken.
 class remote_reply final : private descriptor_source {
@@ -144,7 +175,7 @@ remote_payload pack(const T&... values) {
     remote_payload result;
     result.bytes.resize(s.size());
     writer w{result.bytes, &result.descriptors};
-    (encode(w, values), ...);
+    encode_kept(result, w, values...);
     return result;
 }
 
@@ -162,7 +193,7 @@ remote_payload pack_keyed(const K& key, const V&... values) {
     w.raw(static_cast<std::uint64_t>(keys.size()));
     writer key_writer{{w.claim(keys.size()), keys.size()}};
     encode(key_writer, key);
-    (encode(w, values), ...);
+    encode_kept(result, w, values...);
     return result;
 }
 
