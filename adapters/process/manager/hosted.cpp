@@ -47,7 +47,7 @@ void hosted_objects::leave(client_id client, clock::time_point now) {
         if (const auto from = objects_.find(each->second.object); from != objects_.end())
             from->second->put_back(*this, std::move(each->second.value));
     for (const std::uint64_t ticket : found->second.loans)
-        orphaned_.emplace(now + lost_ticket_time, ticket);
+        orphaned_.emplace(now_ + lost_ticket_time, ticket);
     const auto references = std::move(found->second.references);
     clients_.erase(found);
     for (const auto& [id, count] : references) {
@@ -205,7 +205,7 @@ void hosted_objects::handle(hosted_request&& request, clock::time_point now) {
     if (!clients_.contains(client)) return;
     now_ = now;
     try {
-        dispatch(request, now);
+        dispatch(request);
     } catch (const serialization_error& e) {
         refuse(client, id, manager_status::unsupported, e.what());
     } catch (const protocol_error&) {
@@ -226,7 +226,7 @@ hosted_objects::object* hosted_objects::look_up(const hosted_request& request) {
     return nullptr;
 }
 
-void hosted_objects::dispatch(hosted_request& request, clock::time_point now) {
+void hosted_objects::dispatch(hosted_request& request) {
     const auto op = static_cast<manager_op>(request.header.op);
     switch (op) {
     case manager_op::release:
@@ -249,7 +249,7 @@ void hosted_objects::dispatch(hosted_request& request, clock::time_point now) {
         create(request);
         return;
     case manager_op::redeem:
-        redeem(request, now);
+        redeem(request);
         return;
     case manager_op::publish:
     case manager_op::unpublish:
@@ -277,7 +277,7 @@ void hosted_objects::dispatch(hosted_request& request, clock::time_point now) {
         return;
     }
     keep_loans(request);
-    what->handle(*this, request, deadline_of(request.header, now));
+    what->handle(*this, request, deadline_of(request.header, now_));
 }
 
 object_id hosted_objects::add(std::unique_ptr<object> what) {

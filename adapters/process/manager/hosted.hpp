@@ -173,11 +173,11 @@ private:
         clock::time_point when;
     };
 
-    void dispatch(hosted_request& request, clock::time_point now);
+    void dispatch(hosted_request& request);
     void create(hosted_request& request);
     void find(const hosted_request& request);
     void publish(hosted_request& request);
-    void redeem(const hosted_request& request, clock::time_point now);
+    void redeem(const hosted_request& request);
     void lend(const hosted_request& request);
     friend class kept_loans;
     void keep_loans(hosted_request& request);

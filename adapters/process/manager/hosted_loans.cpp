@@ -22,7 +22,7 @@ void hosted_objects::lend(const hosted_request& request) {
     clients_.at(request.client).loans.insert(ticket);
 }
 
-void hosted_objects::redeem(const hosted_request& request, clock::time_point now) {
+void hosted_objects::redeem(const hosted_request& request) {
     object* const what = look_up(request);
     if (what == nullptr) return;
     reader r{request.payload};
@@ -38,9 +38,10 @@ void hosted_objects::redeem(const hosted_request& request, clock::time_point now
         drop(id);
     } else {
         // Not lent yet, or taken already by an earlier reading of the same message.
-        std::erase_if(
-            early_, [now](const auto& each) { return each.second.when + lost_ticket_time < now; });
-        early_.emplace(ticket, early_ticket{what->id, now});
+        std::erase_if(early_, [this](const auto& each) {
+            return each.second.when + lost_ticket_time < now_;
+        });
+        early_.emplace(ticket, early_ticket{what->id, now_});
     }
     answer_object(request.client, request.header.id, what->id);
 }
