@@ -191,7 +191,7 @@ bool dispatcher::done(worker_index index, std::uint64_t chunk_id, chunk_outcome 
         if (may_settle(w)) settle(std::move(c.of), out);
     }
     refill(index, now, out);
-    if (prefetched_ != 0) watch_for_stuck(now);
+    if (prefetched_ != 0 || (!idle_.empty() && !queue_.empty())) watch_for_stuck(now);
     check_drained(out);
     return wanted;
 }

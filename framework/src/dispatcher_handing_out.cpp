@@ -33,9 +33,7 @@ constexpr double steal_worth_ns = 5e4;
 // the duration was misjudged by far.
 constexpr auto patience = 1ms;
 constexpr auto crowded_patience = 10ms;
-// Calls below this surely need a CPU for as long as they take, so that more workers than CPUs are
-// of no use. It takes so long to wake a worker, and so long for one to get from a call to the next.
-constexpr float tiny_call_ns = 2e3;
+// It takes so long to wake a worker, and so long for one to get from a call to the next.
 constexpr double wake_ns = 5e3;
 constexpr double overhead_ns = 250;
 
@@ -43,6 +41,8 @@ constexpr double overhead_ns = 250;
 
 bool dispatcher::may_prefetch(const worker& to) const {
     if (to.inflight.size() > limits_.prefetch || to.stuck) return false;
+    // After many were woken for long calls: they come to rest when they have done what they have.
+    if (moving() > most_awake() && tiny_is_next()) return false;
     const bool spares_idle = !idle_.empty();
     if (spares_idle && !better_held_back()) return false;
     const work& next = *queue_.front();
@@ -58,12 +58,18 @@ bool dispatcher::may_prefetch(const worker& to) const {
                                    : to.expected_ns + more <= prefetch_deep_ns;
 }
 
-/// What is first in the queue had better not have an idle worker woken for it.
-bool dispatcher::better_held_back() const {
+/// What is first in the queue needs a CPU for so short that more workers than that would only take
+/// the CPUs from each other.
+bool dispatcher::tiny_is_next() const {
     // Where workers are replaced when they have done their share, those at work may take no more.
-    return moving() != 0 && limits_.asleep && call_ns_ > 0 && call_ns_ < tiny_call_ns &&
-           limits_.max_tasks_per_worker == 0 && limits_.max_worker_memory == 0 &&
-           queue_.front()->plain() && limits_.asleep(idle_.back());
+    return limits_.asleep && call_ns_.tiny() && limits_.max_tasks_per_worker == 0 &&
+           limits_.max_worker_memory == 0 && queue_.front()->plain();
+}
+
+/// It had better wait for a worker that is at work than have an idle one woken.
+bool dispatcher::better_held_back() const {
+    return moving() != 0 && tiny_is_next() &&
+           (moving() >= most_awake() || limits_.asleep(idle_.back()));
 }
 
 /// Hands a worker as much as it should have. True if that was something; it is idle, busy or on its
@@ -72,7 +78,8 @@ bool dispatcher::refill(worker_index index, time_point now, effects& out) {
     worker& wk = workers_[index];
     if (wk.state == life::starting || wk.state == life::gone) return false;
     bool some = false;
-    while (!wk.spent() && !queue_.empty() && (wk.inflight.empty() || may_prefetch(wk))) {
+    while (!wk.spent() && !queue_.empty() &&
+           (wk.inflight.empty() ? moving() < most_awake() || !tiny_is_next() : may_prefetch(wk))) {
         assign(index, *queue_.front(), now, out);
         some = true;
     }
@@ -127,7 +134,7 @@ void dispatcher::top_up(time_point now, effects& out) {
         if (idle_.empty() || better_held_back()) {
             if (stack(now, out)) continue;
             if (idle_.empty()) return;
-            if (moving() >= limits_.cpus) return watch_for_stuck(now);
+            if (moving() >= most_awake()) return watch_for_stuck(now);
         }
         if (!refill(idle_.back(), now, out)) return;
     }
@@ -226,12 +233,12 @@ std::size_t dispatcher::chunk_size(const work& w) const noexcept {
 }
 
 float dispatcher::expected(const work& w, std::uint32_t count) const noexcept {
-    return w.many() ? w.item_ns_ * static_cast<float>(count) : call_ns_;
+    return w.many() ? w.item_ns_ * static_cast<float>(count) : call_ns_.get();
 }
 
 void dispatcher::measure(work& w, std::uint32_t items, std::chrono::nanoseconds took) noexcept {
     if (!w.many()) {
-        call_ns_ = moving_average(call_ns_, ns_each(took, static_cast<float>(items)));
+        call_ns_.add(ns_each(took, static_cast<float>(items)));
         return;
     }
     // Shorter than thought is believed as much as there are more items than have been measured so

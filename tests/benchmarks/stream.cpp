@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <future>
+#include <memory>
 #include <ranges>
 #include <string>
 
@@ -32,15 +33,18 @@ double called_back(coproc::pool& pool, int tasks) {
     std::atomic<int> left{tasks};
     // Not `left` itself: who waits for that would wake up at each call, and take the CPU from
     // others.
-    std::promise<void> last;
-    auto all_called = last.get_future();
+    // Shared: set_value() may still be at it when who waits has gone on.
+    const auto last = std::make_shared<std::promise<void>>();
+    auto all_called = last->get_future();
     std::vector<coproc::async_result<int>> results;
     results.reserve(static_cast<std::size_t>(tasks));
     const double took = measure::timed([&] {
         for (int i = 0; i < tasks; ++i) {
             results.push_back(pool.apply_async(increment, i));
-            results.back().then([&](const int&) {
-                if (left.fetch_sub(1) == 1) last.set_value();
+            results.back().then([&left, &last](const int&) {
+                if (left.fetch_sub(1) == 1) std::shared_ptr {
+                        last
+                    } -> set_value();
             });
         }
         all_called.get();

@@ -9,6 +9,7 @@
 #include <coproc/error.hpp>
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 using namespace coproc_test;
@@ -388,23 +389,92 @@ TEST_CASE("a tiny call is stacked on a busy worker before a sleeping one is woke
     CHECK(o.d.stats().idle == 0);
 }
 
-TEST_CASE("no more workers are woken for tiny calls than there are CPUs") {
-    sleepy_office o{2};
-    for (int i = 0; i < 100; ++i)
+TEST_CASE("no more workers are woken for tiny calls than two for each CPU") {
+    sleepy_office o{1};
+    for (int i = 0; i < 31; ++i)
         o.submit(fake_call());
     auto all = o.handed_out();
+    CHECK(all.size() == 31); // one that runs and thirty that wait
+    CHECK(o.d.stats().idle == 3);
+    for (int i = 0; i < 69; ++i)
+        o.submit(fake_call());
+    for (auto& a : o.handed_out())
+        all.push_back(std::move(a));
+    CHECK(all.size() == 62);
     CHECK(o.d.stats().idle == 2);
-    CHECK(all.size() == 62); // one that runs and thirty that wait, twice
     CHECK(o.d.plain_waits());
-    // Those that are awake get all of it, one after the other.
+    o.awake = {0, 1, 2, 3}; // nor is one that is awake by chance
+    o.submit(fake_call());
+    CHECK(o.handed_out().empty());
+    // Those that are at work get all of it, one after the other.
     std::size_t done = 0;
     while (!all.empty()) {
         for (const auto& a : all)
             done += o.done(a, 100ns) ? 1 : 0;
         all = o.handed_out();
     }
-    CHECK(done == 100);
+    CHECK(done == 101);
     CHECK(o.d.stats().idle == 4);
+}
+
+TEST_CASE("workers that were woken for longer calls come to rest when tiny ones follow") {
+    sleepy_office o{1, 8};
+    teach(o, 10us);
+    for (int i = 0; i < 1000; ++i)
+        o.submit(fake_call());
+    auto all = o.handed_out();
+    CHECK(o.d.stats().idle == 0);
+    std::size_t done = 0;
+    while (!all.empty()) {
+        for (const auto& a : std::exchange(all, {})) {
+            done += o.done(a, 100ns) ? 1 : 0;
+            for (auto& next : o.handed_out())
+                all.push_back(std::move(next));
+        }
+        if (done >= 600 && done < 900) CHECK(o.d.stats().idle == 6);
+    }
+    CHECK(done == 1000);
+}
+
+TEST_CASE("what surrounds a tiny call now and then wakes nobody") {
+    sleepy_office o{1};
+    const auto calls = [&](int n, std::chrono::nanoseconds took) {
+        for (int i = 0; i < n; ++i) {
+            o.submit(fake_call());
+            o.done(o.handed_out().at(0), took);
+        }
+    };
+    const auto woken_by_two = [&] {
+        o.submit(fake_call());
+        o.submit(fake_call());
+        const auto all = o.handed_out();
+        REQUIRE(all.size() == 2);
+        for (const auto& a : all)
+            o.done(a, 100ns);
+        return all[0].worker == all[1].worker ? 1 : 2;
+    };
+    calls(1000, 100ns);
+    SECTION("a worker that lost its CPU") {
+        calls(1, 4ms);
+        CHECK(woken_by_two() == 1);
+        calls(1000, 100ns);
+        calls(1, 4ms);
+        CHECK(woken_by_two() == 1);
+        // It is meant when another one follows soon, and then for a while.
+        calls(100, 100ns);
+        calls(1, 4ms);
+        CHECK(woken_by_two() == 2);
+        calls(800, 100ns);
+        CHECK(woken_by_two() == 2);
+        calls(200, 100ns);
+        CHECK(woken_by_two() == 1);
+    }
+    SECTION("cold caches") {
+        calls(1, 20us);
+        CHECK(woken_by_two() == 1);
+        calls(20, 20us);
+        CHECK(woken_by_two() == 2);
+    }
 }
 
 TEST_CASE("sleeping workers are woken for everything else") {
@@ -433,33 +503,39 @@ TEST_CASE("sleeping workers are woken where those at work may be replaced at any
     CHECK(all[0].worker != all[1].worker);
 }
 
-TEST_CASE("a call that turns out to be long holds up nothing that was held back") {
+TEST_CASE("calls that turn out to be long hold up nothing that was held back") {
     sleepy_office o{1};
-    for (int i = 0; i < 40; ++i)
+    for (int i = 0; i < 80; ++i)
         o.submit(fake_call());
     const auto first = o.handed_out();
-    CHECK(first.size() == 31);
-    const auto check = o.d.next_deadline();
-    CHECK(check <= o.now + 10ms);
-    o.now = check;
-    o.d.expire(o.now, o.out);
-    // What waits behind it comes back, and is not put there again.
-    const auto recalled = std::exchange(o.out.recall, {});
-    CHECK(recalled.size() == 30);
-    auto all = o.handed_out();
-    CHECK_FALSE(all.empty());
-    for (const auto& r : recalled)
-        o.d.returned(r.worker, r.chunk_id, o.now, o.out);
+    REQUIRE(first.size() == 62);
+    const auto first_of = [&](worker_index w) {
+        return *std::ranges::find(first, w, &effects::assignment::worker);
+    };
+    const std::array long_ones{first_of(first.front().worker), first_of(first.back().worker)};
+    REQUIRE(long_ones[0].worker != long_ones[1].worker);
+    // What waits behind them comes back, and is not put there again.
+    const auto is_long = [&](worker_index w) {
+        return w == long_ones[0].worker || w == long_ones[1].worker;
+    };
+    const auto began = o.now;
     std::size_t done = 0;
-    for (auto more = o.handed_out(); !all.empty() || !more.empty(); more = o.handed_out()) {
-        all.insert(all.end(), more.begin(), more.end());
-        for (const auto& a : std::exchange(all, {})) {
-            CHECK(a.worker != first[0].worker);
-            done += o.done(a, 100ns) ? 1 : 0;
+    while (done < 78 && o.now < began + 20ms) {
+        o.now = o.d.next_deadline();
+        o.d.expire(o.now, o.out);
+        for (const auto& r : std::exchange(o.out.recall, {})) {
+            CHECK(is_long(r.worker));
+            o.d.returned(r.worker, r.chunk_id, o.now, o.out);
         }
+        for (auto all = o.handed_out(); !all.empty(); all = o.handed_out())
+            for (const auto& a : all) {
+                CHECK_FALSE(is_long(a.worker));
+                done += o.done(a, 100ns) ? 1 : 0;
+            }
     }
-    CHECK(done == 39);
-    CHECK(o.done(first[0], 1s));
+    CHECK(done == 78);
+    for (const auto& each : long_ones)
+        CHECK(o.done(each, 1s));
     CHECK(o.d.next_deadline() >= o.now);
     o.now += 1s;
     o.d.expire(o.now, o.out);

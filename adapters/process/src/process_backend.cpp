@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include <coproc/cpu_count.hpp>
+#include <coproc/detail/callback_batch.hpp>
 #include <coproc/detail/known_cpu_count.hpp>
 #include <src/process_plan.hpp>
 #include <src/reactor.hpp>
@@ -277,6 +278,7 @@ void process_backend::carry_out(plan& p, const listener& by) {
         send(seat, by);
     for (const auto& w : p.finished)
         w->finish(); // before workers are started, which takes a thousand times as long
+    if (!p.start.empty()) callback_batch::hand_over();
     for (const auto index : p.start) {
         try {
             launch_worker(index);

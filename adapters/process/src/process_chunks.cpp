@@ -3,6 +3,7 @@
 
 // How chunks come to the workers, and back from them.
 
+#include <coproc/detail/callback_batch.hpp>
 #include <coproc/detail/exception_codec.hpp>
 #include <coproc/log.hpp>
 #include <os/clock.hpp>
@@ -145,6 +146,7 @@ void process_backend::digest(const seat_ptr& seat, worker_news news) {
 }
 
 void process_backend::hear_out(const seat_ptr& seat, worker_seat::afterwards then) {
+    const callback_batch callbacks;
     bool more = true;
     while (more) {
         auto news = seat->listen(then);

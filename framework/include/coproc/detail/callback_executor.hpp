@@ -31,12 +31,14 @@ public:
     virtual void call() noexcept = 0;
 
 private:
+    friend class callback_batch;
     friend class callback_queue;
-    callback* next_ = nullptr;
+    callback* next_ = nullptr;  // in its batch
+    callback* older_ = nullptr; // the first of the batch that was queued before
 };
 
 /// Runs it on the library's own thread, after those queued before. One post serves as many as come
-/// until that thread has run them all.
+/// until that thread has run them all. See callback_batch.
 void queue_callback(callback& what) noexcept;
 
 /// Reports the exception in flight to the log hook, with the label of the task whose result it is.

@@ -6,6 +6,7 @@
 // events (submitted, ready, done, lost, time passed) and carries out the effects it asks for. Tests
 // feed it events too.
 
+#include <coproc/detail/moving_average.hpp>
 #include <coproc/detail/work.hpp>
 #include <coproc/detail/work_queue.hpp>
 #include <coproc/error.hpp>
@@ -39,8 +40,8 @@ struct dispatcher_limits {
     std::uint32_t restarts = 4;
     std::chrono::nanoseconds restart_window = std::chrono::seconds{10};
     /// Whether an idle worker would have to be woken. While tiny calls come faster than they are
-    /// run, they are better stacked on workers that are awake, and on no more of these than there
-    /// are CPUs. Not asked, and nobody spared, when it is empty; it is called within the events.
+    /// run, they are better stacked on workers that are awake, and on no more of these than two for
+    /// each CPU. Not asked, and nobody spared, when it is empty; it is called within the events.
     std::function<bool(worker_index)> asleep = {};
     unsigned cpus = 1;
 };
@@ -220,6 +221,7 @@ private:
 
     bool refill(worker_index index, time_point now, effects& out);
     [[nodiscard]] bool may_prefetch(const worker& to) const;
+    [[nodiscard]] bool tiny_is_next() const;
     [[nodiscard]] bool better_held_back() const;
     void assign(worker_index index, work& w, time_point now, effects& out);
     void top_up(time_point now, effects& out);
@@ -229,6 +231,9 @@ private:
     void pass_by_stuck(time_point now, effects& out);
     /// Workers that have something to do and get on with it.
     [[nodiscard]] std::size_t moving() const noexcept { return at_work_ - stuck_; }
+    /// No more workers than this are to be at work while calls are tiny: as many again as there are
+    /// CPUs, so that there is one to go on while another waits for its CPU.
+    [[nodiscard]] std::size_t most_awake() const noexcept { return 2 * limits_.cpus; }
     [[nodiscard]] chunk take(work& w, std::size_t at_most);
     [[nodiscard]] std::size_t chunk_size(const work& w) const noexcept;
     [[nodiscard]] float expected(const work& w, std::uint32_t count) const noexcept;
@@ -276,7 +281,7 @@ private:
     std::uint64_t prefetched_ = 0;         // chunks that wait at busy workers
     double prefetched_ns_ = 0;             // as long as these are expected to take
     int lowest_prefetched_ = 0;            // no priority among them is lower
-    float call_ns_ = 0;                    // moving average of single calls
+    call_average call_ns_;                 // of single calls
     std::vector<worker_index> to_restart_; // could not be started; tried again at restart_check_
     time_point restart_check_ = time_point::max();
     bool closed_ = false;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace coproc::detail {
 
@@ -18,5 +19,42 @@ namespace coproc::detail {
 [[nodiscard]] inline float ns_each(std::chrono::nanoseconds took, float items = 1) noexcept {
     return std::max(1.0F, static_cast<float>(took.count()) / items);
 }
+
+/// What is expected of a single call after others. The same; but what surrounds tiny calls takes
+/// far longer than they do now and then, and is not to be taken for them.
+class call_average {
+public:
+    [[nodiscard]] bool known() const noexcept { return ns_ > 0; }
+    /// 0: nothing has been measured.
+    [[nodiscard]] float get() const noexcept { return ns_; }
+    /// The next one surely needs a CPU for as long as it takes, and that is not long.
+    [[nodiscard]] bool tiny() const noexcept {
+        return known() && ns_ < tiny_ns && since_believed_ >= seldom;
+    }
+
+    void add(float ns) noexcept {
+        if (known() && ns > 4 * ns_) {
+            if (ns < long_ns)
+                ns = 4 * ns_; // the first of a worker that had slept: its caches were cold
+            else if (std::exchange(since_long_, 0U) >= seldom && ns_ < tiny_ns)
+                return; // a single one had lost its CPU
+            else
+                since_believed_ = 0;
+        }
+        ns_ = moving_average(ns_, ns);
+        ++since_long_;
+        if (since_believed_ < seldom) ++since_believed_;
+    }
+
+private:
+    static constexpr float tiny_ns = 2e3F;
+    static constexpr float long_ns = 1e5F;
+    static constexpr unsigned seldom = 1000;
+
+    float ns_ = 0;
+    // So many calls:
+    unsigned since_long_ = 0;
+    unsigned since_believed_ = seldom;
+};
 
 } // namespace coproc::detail
