@@ -3,41 +3,13 @@
 
 // The asynchronous forms of the calls of a manager's built-in objects.
 
-#include "support/pools.hpp"
-
-#include <coproc/dummy/manager.hpp>
-#include <coproc/manager.hpp>
+#include "support/managers.hpp"
 
 #include <future>
 
 using namespace coproc_test;
 
 namespace {
-
-struct on_processes {
-    using manager = coproc::manager;
-    template <class T>
-    using value = coproc::value_proxy<T>;
-    template <class K, class V>
-    using dict = coproc::dict_proxy<K, V>;
-};
-struct on_threads {
-    using manager = coproc::dummy::manager;
-    template <class T>
-    using value = coproc::dummy::value_proxy<T>;
-    template <class K, class V>
-    using dict = coproc::dummy::dict_proxy<K, V>;
-};
-
-template <class F>
-void run(F&& coroutine) {
-    asio::io_context context;
-    std::exception_ptr failure;
-    asio::co_spawn(context, std::forward<F>(coroutine), [&](std::exception_ptr e) { failure = e; });
-    context.run_for(patience);
-    REQUIRE(context.stopped());
-    if (failure) std::rethrow_exception(failure);
-}
 
 template <class F>
 std::string message_of(F&& failing) {
@@ -58,7 +30,7 @@ struct place {
 
 } // namespace
 
-TEMPLATE_TEST_CASE("a manager's dict, awaited", "", on_processes, on_threads) {
+TEMPLATE_TEST_CASE("a manager's dict, awaited", "", MANAGER_VOCABULARIES) {
     typename TestType::manager m;
     auto d = m.template dict<std::string, int>();
     run([&]() -> asio::awaitable<void> {
@@ -99,7 +71,7 @@ TEMPLATE_TEST_CASE("a manager's dict, awaited", "", on_processes, on_threads) {
     });
 }
 
-TEMPLATE_TEST_CASE("a manager's list and array, awaited", "", on_processes, on_threads) {
+TEMPLATE_TEST_CASE("a manager's list and array, awaited", "", MANAGER_VOCABULARIES) {
     typename TestType::manager m;
     auto l = m.template list<std::string>();
     auto a = m.template array<double>(3);
@@ -137,7 +109,7 @@ TEMPLATE_TEST_CASE("a manager's list and array, awaited", "", on_processes, on_t
     });
 }
 
-TEMPLATE_TEST_CASE("a manager's value and namespace, awaited", "", on_processes, on_threads) {
+TEMPLATE_TEST_CASE("a manager's value and namespace, awaited", "", MANAGER_VOCABULARIES) {
     typename TestType::manager m;
     auto v = m.template value<std::vector<int>>();
     auto n = m.namespace_();
@@ -171,8 +143,8 @@ TEMPLATE_TEST_CASE("a manager's value and namespace, awaited", "", on_processes,
     });
 }
 
-TEMPLATE_TEST_CASE("a manager's queue, mutex, semaphore and event, awaited", "", on_processes,
-                   on_threads) {
+TEMPLATE_TEST_CASE("a manager's queue, mutex, semaphore and event, awaited", "",
+                   MANAGER_VOCABULARIES) {
     typename TestType::manager m;
     auto q = m.template queue<int>(2);
     auto mutex = m.mutex();
@@ -213,7 +185,7 @@ TEMPLATE_TEST_CASE("a manager's queue, mutex, semaphore and event, awaited", "",
     });
 }
 
-TEMPLATE_TEST_CASE("what a manager's object lacks is named", "", on_processes, on_threads) {
+TEMPLATE_TEST_CASE("what a manager's object lacks is named", "", MANAGER_VOCABULARIES) {
     typename TestType::manager m;
     auto words = m.template dict<std::string, int>();
     auto numbers = m.template dict<int, int>();
@@ -251,8 +223,8 @@ TEMPLATE_TEST_CASE("what a manager's object lacks is named", "", on_processes, o
     });
 }
 
-TEMPLATE_TEST_CASE("calls of a manager's objects take any completion token", "", on_processes,
-                   on_threads) {
+TEMPLATE_TEST_CASE("calls of a manager's objects take any completion token", "",
+                   MANAGER_VOCABULARIES) {
     typename TestType::manager m;
     auto d = m.template dict<std::string, int>();
     d.async_set("x", 1, asio::use_future).get();
@@ -272,7 +244,7 @@ TEMPLATE_TEST_CASE("calls of a manager's objects take any completion token", "",
     CHECK_THROWS_AS(empty.async_size(asio::use_future).get(), std::logic_error);
 }
 
-TEMPLATE_TEST_CASE("proxies in a manager's objects can be awaited", "", on_processes, on_threads) {
+TEMPLATE_TEST_CASE("proxies in a manager's objects can be awaited", "", MANAGER_VOCABULARIES) {
     typename TestType::manager m;
     using value = typename TestType::template value<int>;
     auto v = m.template value<int>(3);
@@ -293,7 +265,7 @@ TEMPLATE_TEST_CASE("proxies in a manager's objects can be awaited", "", on_proce
 }
 
 TEMPLATE_TEST_CASE("a call of a manager's object that was cancelled disturbs no other", "",
-                   on_processes, on_threads) {
+                   MANAGER_VOCABULARIES) {
     typename TestType::manager m;
     auto d = m.template dict<int, int>();
     d.set(1, 2);

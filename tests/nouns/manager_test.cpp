@@ -3,11 +3,7 @@
 
 // A manager's objects, in a process of their own and on threads.
 
-#include <coproc/dummy/manager.hpp>
-
-#include "support/pools.hpp"
-
-#include <coproc/manager.hpp>
+#include "support/managers.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -17,23 +13,6 @@
 using namespace coproc_test;
 
 namespace {
-
-struct on_processes {
-    using manager = coproc::manager;
-    using mutex = coproc::mutex_proxy;
-    template <class T>
-    using queue = coproc::queue_proxy<T>;
-    template <class K, class V>
-    using dict = coproc::dict_proxy<K, V>;
-};
-struct on_threads {
-    using manager = coproc::dummy::manager;
-    using mutex = coproc::dummy::mutex_proxy;
-    template <class T>
-    using queue = coproc::dummy::queue_proxy<T>;
-    template <class K, class V>
-    using dict = coproc::dummy::dict_proxy<K, V>;
-};
 
 class counter {
 public:
@@ -53,18 +32,9 @@ public:
     using counter::counter;
 };
 
-template <class F>
-void run(F&& coroutine) {
-    asio::io_context context;
-    asio::co_spawn(context, std::forward<F>(coroutine), [](std::exception_ptr e) {
-        if (e) std::rethrow_exception(e);
-    });
-    context.run();
-}
-
 } // namespace
 
-TEMPLATE_TEST_CASE("a manager's dict", "", on_processes, on_threads) {
+TEMPLATE_TEST_CASE("a manager's dict", "", MANAGER_VOCABULARIES) {
     typename TestType::manager m;
     auto d = m.template dict<std::string, int>();
     d.set("apples", 3);
@@ -92,7 +62,7 @@ TEMPLATE_TEST_CASE("a manager's dict", "", on_processes, on_threads) {
     CHECK(same.empty());
 }
 
-TEMPLATE_TEST_CASE("a manager's list, array and value", "", on_processes, on_threads) {
+TEMPLATE_TEST_CASE("a manager's list, array and value", "", MANAGER_VOCABULARIES) {
     typename TestType::manager m;
     auto l = m.template list<std::string>();
     l.push_back("b");
@@ -124,7 +94,7 @@ TEMPLATE_TEST_CASE("a manager's list, array and value", "", on_processes, on_thr
     CHECK(v.load() == std::vector<int>{4, 5, 6});
 }
 
-TEMPLATE_TEST_CASE("a manager's namespace", "", on_processes, on_threads) {
+TEMPLATE_TEST_CASE("a manager's namespace", "", MANAGER_VOCABULARIES) {
     typename TestType::manager m;
     auto n = m.namespace_();
     n.set("size", 3);
@@ -139,7 +109,7 @@ TEMPLATE_TEST_CASE("a manager's namespace", "", on_processes, on_threads) {
     CHECK_FALSE(n.contains("name"));
 }
 
-TEMPLATE_TEST_CASE("a manager's objects keep others", "", on_processes, on_threads) {
+TEMPLATE_TEST_CASE("a manager's objects keep others", "", MANAGER_VOCABULARIES) {
     typename TestType::manager m;
     using list = decltype(m.template list<int>());
     const auto of = [&](int x) {
@@ -181,7 +151,7 @@ TEMPLATE_TEST_CASE("a manager's objects keep others", "", on_processes, on_threa
     CHECK(q.get().at(0) == 8);
 }
 
-TEMPLATE_TEST_CASE("a manager's queue", "", on_processes, on_threads) {
+TEMPLATE_TEST_CASE("a manager's queue", "", MANAGER_VOCABULARIES) {
     typename TestType::manager m;
     auto q = m.template queue<std::string>(2);
     q.put("a");
@@ -206,7 +176,7 @@ TEMPLATE_TEST_CASE("a manager's queue", "", on_processes, on_threads) {
     CHECK_THROWS_AS(q.try_get(), coproc::queue_closed_error);
 }
 
-TEMPLATE_TEST_CASE("a manager's queue between coroutines", "", on_processes, on_threads) {
+TEMPLATE_TEST_CASE("a manager's queue between coroutines", "", MANAGER_VOCABULARIES) {
     typename TestType::manager m;
     auto q = m.template queue<int>(1);
     int sum = 0;
@@ -225,7 +195,7 @@ TEMPLATE_TEST_CASE("a manager's queue between coroutines", "", on_processes, on_
     CHECK(sum == 210);
 }
 
-TEMPLATE_TEST_CASE("cancelling a wait at a manager takes nothing", "", on_processes, on_threads) {
+TEMPLATE_TEST_CASE("cancelling a wait at a manager takes nothing", "", MANAGER_VOCABULARIES) {
     typename TestType::manager m;
     auto q = m.template queue<int>();
     asio::io_context context;
@@ -240,8 +210,8 @@ TEMPLATE_TEST_CASE("cancelling a wait at a manager takes nothing", "", on_proces
     CHECK(q.get(10s) == 1);
 }
 
-TEMPLATE_TEST_CASE("what a cancelled wait at a manager was given goes back", "", on_processes,
-                   on_threads) {
+TEMPLATE_TEST_CASE("what a cancelled wait at a manager was given goes back", "",
+                   MANAGER_VOCABULARIES) {
     typename TestType::manager m;
     auto q = m.template queue<int>();
     auto mutex = m.mutex();
@@ -273,7 +243,7 @@ TEMPLATE_TEST_CASE("what a cancelled wait at a manager was given goes back", "",
     CHECK(s.try_acquire_for(10s));
 }
 
-TEMPLATE_TEST_CASE("a manager's mutex", "", on_processes, on_threads) {
+TEMPLATE_TEST_CASE("a manager's mutex", "", MANAGER_VOCABULARIES) {
     typename TestType::manager m;
     auto mutex = m.mutex();
     auto other = m.mutex();
@@ -304,7 +274,7 @@ TEMPLATE_TEST_CASE("a manager's mutex", "", on_processes, on_threads) {
     mutex.unlock();
 }
 
-TEMPLATE_TEST_CASE("a manager's semaphore and event", "", on_processes, on_threads) {
+TEMPLATE_TEST_CASE("a manager's semaphore and event", "", MANAGER_VOCABULARIES) {
     typename TestType::manager m;
     auto s = m.bounded_semaphore(2);
     s.acquire();
@@ -330,7 +300,7 @@ TEMPLATE_TEST_CASE("a manager's semaphore and event", "", on_processes, on_threa
     CHECK_FALSE(e.is_set());
 }
 
-TEMPLATE_TEST_CASE("a manager's object of a user's class", "", on_processes, on_threads) {
+TEMPLATE_TEST_CASE("a manager's object of a user's class", "", MANAGER_VOCABULARIES) {
     typename TestType::manager m;
     auto c = m.template make<counter>(10);
     CHECK(c.call(&counter::add, 5) == 15);
@@ -364,8 +334,8 @@ TEMPLATE_TEST_CASE("a manager's object of a user's class", "", on_processes, on_
                     std::logic_error); // empty
 }
 
-TEMPLATE_TEST_CASE("calls from one program on an object keep their order", "", on_processes,
-                   on_threads) {
+TEMPLATE_TEST_CASE("calls from one program on an object keep their order", "",
+                   MANAGER_VOCABULARIES) {
     typename TestType::manager m;
     auto c = m.template make<std::vector<int>>();
     asio::io_context context;
@@ -378,8 +348,8 @@ TEMPLATE_TEST_CASE("calls from one program on an object keep their order", "", o
     CHECK(std::is_sorted(all.begin(), all.end()));
 }
 
-TEMPLATE_TEST_CASE("a locked object of a user's class is called once at a time", "", on_processes,
-                   on_threads) {
+TEMPLATE_TEST_CASE("a locked object of a user's class is called once at a time", "",
+                   MANAGER_VOCABULARIES) {
     typename TestType::manager m;
     auto c = m.template make_locked<counter>();
     std::vector<std::thread> threads;
@@ -393,7 +363,7 @@ TEMPLATE_TEST_CASE("a locked object of a user's class is called once at a time",
     CHECK(c.call(&counter::value) == 800);
 }
 
-TEMPLATE_TEST_CASE("a manager publishes objects by name", "", on_processes, on_threads) {
+TEMPLATE_TEST_CASE("a manager publishes objects by name", "", MANAGER_VOCABULARIES) {
     coproc::manager_options options;
     options.endpoint = "tcp://127.0.0.1:0";
     options.authkey = "a key";
@@ -425,7 +395,7 @@ TEMPLATE_TEST_CASE("a manager publishes objects by name", "", on_processes, on_t
                     std::invalid_argument);
 }
 
-TEMPLATE_TEST_CASE("a manager that was shut down says so", "", on_processes, on_threads) {
+TEMPLATE_TEST_CASE("a manager that was shut down says so", "", MANAGER_VOCABULARIES) {
     typename TestType::manager m;
     CHECK(m.is_alive());
     m.shutdown();

@@ -3,25 +3,14 @@
 
 // A manager's objects with limited patience.
 
-#include "support/pools.hpp"
-
-#include <coproc/dummy/manager.hpp>
-#include <coproc/manager.hpp>
+#include "support/managers.hpp"
 
 #include <set>
+#include <vector>
 
 using namespace coproc_test;
 
 namespace {
-
-struct on_processes {
-    using manager = coproc::manager;
-    using mutex = coproc::mutex_proxy;
-};
-struct on_threads {
-    using manager = coproc::dummy::manager;
-    using mutex = coproc::dummy::mutex_proxy;
-};
 
 class turnstile {
 public:
@@ -49,7 +38,23 @@ void check_gives_up(F&& call) {
 
 } // namespace
 
-TEMPLATE_TEST_CASE("a manager's objects within a time", "", on_processes, on_threads) {
+TEMPLATE_TEST_CASE("a manager's own calls within a time", "", MANAGER_VOCABULARIES) {
+    const typename TestType::manager m;
+    const auto soon = m.within(patience);
+    auto d = soon.template dict<std::string, int>();
+    d.set("x", 1);
+    soon.publish("words", d);
+    using words = typename TestType::template dict<std::string, int>;
+    CHECK(soon.template find<words>("words") == d);
+    CHECK(soon.unpublish("words"));
+    CHECK_THROWS_AS(soon.template find<words>("words"), std::out_of_range);
+    auto object = soon.template make_locked<std::vector<int>>(3U, 7);
+    CHECK(object.call([](const std::vector<int>& all) { return all.at(2); }) == 7);
+    CHECK(soon.event().is_set() == false);
+    CHECK(soon.pid() == m.pid());
+}
+
+TEMPLATE_TEST_CASE("a manager's objects within a time", "", MANAGER_VOCABULARIES) {
     typename TestType::manager m;
     auto d = m.template dict<std::string, int>();
     auto l = m.template list<int>();
@@ -80,7 +85,7 @@ TEMPLATE_TEST_CASE("a manager's objects within a time", "", on_processes, on_thr
     CHECK_THROWS_AS(c.within(patience).call(&turnstile::fail), std::out_of_range);
 }
 
-TEMPLATE_TEST_CASE("a manager's queue within a time", "", on_processes, on_threads) {
+TEMPLATE_TEST_CASE("a manager's queue within a time", "", MANAGER_VOCABULARIES) {
     typename TestType::manager m;
     auto q = m.template queue<int>(1);
     check_gives_up([&] { q.within(1ms).get(); });
@@ -95,7 +100,7 @@ TEMPLATE_TEST_CASE("a manager's queue within a time", "", on_processes, on_threa
     CHECK(q.try_get() == std::nullopt);   // and none has put anything
 }
 
-TEMPLATE_TEST_CASE("a manager's locks within a time", "", on_processes, on_threads) {
+TEMPLATE_TEST_CASE("a manager's locks within a time", "", MANAGER_VOCABULARIES) {
     typename TestType::manager m;
     auto mutex = m.mutex();
     mutex.lock();
@@ -126,8 +131,8 @@ TEMPLATE_TEST_CASE("a manager's locks within a time", "", on_processes, on_threa
     CHECK_FALSE(e.within(patience).wait(1ms));
 }
 
-TEMPLATE_TEST_CASE("a call of a user's object that is given up runs to its end", "", on_processes,
-                   on_threads) {
+TEMPLATE_TEST_CASE("a call of a user's object that is given up runs to its end", "",
+                   MANAGER_VOCABULARIES) {
     const signs s;
     typename TestType::manager m;
     const bool locked = GENERATE(false, true);
@@ -145,7 +150,7 @@ TEMPLATE_TEST_CASE("a call of a user's object that is given up runs to its end",
 }
 
 TEMPLATE_TEST_CASE("threads of different patience use a manager, and nothing gets lost", "",
-                   on_processes, on_threads) {
+                   MANAGER_VOCABULARIES) {
     static constexpr int elements = 400;
     static constexpr int consumers = 6;
     typename TestType::manager m;

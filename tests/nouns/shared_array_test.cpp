@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The coproc authors
 // SPDX-License-Identifier: BSL-1.0
 
+#include "nouns/lock_cases.hpp"
 #include "support/vocabularies.hpp"
 
 #include <list>
@@ -23,6 +24,14 @@ template <class Array>
 std::vector<std::ranges::range_value_t<const Array>> elements(const Array& array) {
     return {array.begin(), array.end()};
 }
+
+/// See lock_cases.hpp.
+struct locked_number {
+    template <class Held>
+    long& operator()(const Held& held) const {
+        return held[1];
+    }
+};
 
 } // namespace
 
@@ -110,76 +119,12 @@ TEMPLATE_TEST_CASE("shared_array: lock", "", SHARED_ARRAY_VOCABULARIES) {
 
 TEMPLATE_TEST_CASE("shared_array: try_lock and try_lock_for", "", SHARED_ARRAY_VOCABULARIES) {
     const typename TestType::template shared_array<long> shared{2};
-    const auto others_get = [&] {
-        bool got = false;
-        std::thread{[&] {
-            got = shared.try_lock().has_value();
-            for (const auto time : {-1s, 0s})
-                CHECK(shared.try_lock_for(time).has_value() == got);
-            CHECK(shared.try_lock_for(got ? patience : 1ms).has_value() == got);
-        }}.join();
-        return got;
-    };
-    {
-        auto outer = shared.try_lock();
-        REQUIRE(outer);
-        (*outer)[1] = 1;
-        {
-            const auto inner = shared.try_lock_for(0s); // this thread has it
-            REQUIRE(inner);
-            const auto lock = shared.lock();
-            lock[1] += (*inner)[1];
-        }
-        CHECK_FALSE(others_get());
-        auto moved = std::move(outer);
-        CHECK_FALSE(others_get());
-        moved = shared.try_lock(); // one more, then one less
-        CHECK_FALSE(others_get());
-        moved = std::nullopt;
-        outer.reset();
-    }
-    CHECK(others_get());
-    {
-        auto held = shared.lock();
-        held = shared.lock();
-        CHECK(held[1] == 2);
-        CHECK_FALSE(others_get());
-    }
-    CHECK(others_get());
+    check_try_lock<locked_number>(shared);
 }
 
 TEMPLATE_TEST_CASE("shared_array: a timed wait for the lock", "", SHARED_ARRAY_VOCABULARIES) {
     const typename TestType::template shared_array<long> shared{2};
-    const typename TestType::event locked;
-    const typename TestType::event leave;
-    typename TestType::crew crew{3};
-    std::vector<coproc::async_result<void>> others;
-    others.push_back(crew.apply_async(
-        [](typename TestType::template shared_array<long> s, typename TestType::event in,
-           typename TestType::event out) {
-            const auto held = s.lock();
-            in.set();
-            out.wait(patience);
-        },
-        shared, locked, leave));
-    REQUIRE(locked.wait(patience));
-    CHECK_FALSE(shared.try_lock());
-    CHECK_FALSE(shared.try_lock_for(1ms));
-    leave.set();
-    CHECK(shared.try_lock_for(patience));
-    for (int i = 0; i < 2; ++i)
-        others.push_back(crew.apply_async(
-            [](typename TestType::template shared_array<long> s) {
-                for (int k = 0; k < 500; ++k) {
-                    auto held = s.try_lock();
-                    while (!held)
-                        held = s.try_lock_for(10us);
-                    ++(*held)[1];
-                }
-            },
-            shared));
-    all_end(others);
-    CHECK(shared[1] == 1000);
+    check_timed_lock<TestType, locked_number>(shared);
 }
 
 TEMPLATE_TEST_CASE("shared_array: others write where this one reads", "",

@@ -13,6 +13,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <concepts>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -22,6 +23,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -145,19 +147,20 @@ private:
     std::atomic<bool> set_{false};
 };
 
-/// Runs a coroutine to its end on this thread, and returns or throws what it does.
-template <class T>
-T run(asio::io_context& context, asio::awaitable<T> body) {
+/// Runs a coroutine, or what a function makes one of, to its end on this thread, and returns or
+/// throws what it does.
+template <class T, class Body>
+T run_to_end(asio::io_context& context, Body&& body) {
     std::exception_ptr error;
     bool ended = false;
     std::conditional_t<std::is_void_v<T>, char, std::optional<T>> result{};
     if constexpr (std::is_void_v<T>) {
-        asio::co_spawn(context, std::move(body), [&](std::exception_ptr e) {
+        asio::co_spawn(context, std::forward<Body>(body), [&](std::exception_ptr e) {
             error = std::move(e);
             ended = true;
         });
     } else {
-        asio::co_spawn(context, std::move(body), [&](std::exception_ptr e, T value) {
+        asio::co_spawn(context, std::forward<Body>(body), [&](std::exception_ptr e, T value) {
             error = std::move(e);
             if (!error) result.emplace(std::move(value));
             ended = true;
@@ -174,9 +177,19 @@ T run(asio::io_context& context, asio::awaitable<T> body) {
 }
 
 template <class T>
+T run(asio::io_context& context, asio::awaitable<T> body) {
+    return run_to_end<T>(context, std::move(body));
+}
+template <class T>
 T run(asio::awaitable<T> body) {
     asio::io_context context;
     return run(context, std::move(body));
+}
+template <std::invocable F>
+auto run(F&& make_body) {
+    asio::io_context context;
+    return run_to_end<typename std::invoke_result_t<F>::value_type>(context,
+                                                                    std::forward<F>(make_body));
 }
 
 /// What a failing call throws, as E; a failed assertion if that is not what it throws.

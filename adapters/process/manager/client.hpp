@@ -8,6 +8,7 @@
 
 #include <coproc/detail/remote.hpp>
 
+#include <chrono>
 #include <compare>
 #include <functional>
 #include <manager/transport.hpp>
@@ -44,6 +45,10 @@ public:
 
     virtual remote_reply call(manager_op op, std::uint64_t object, const remote_payload& what,
                               std::uint64_t timeout = wait_for_ever) = 0;
+    /// Throws timeout_error after this time. An object that comes later is let go.
+    virtual remote_reply call_within(manager_op op, std::uint64_t object,
+                                     const remote_payload& what,
+                                     std::chrono::nanoseconds patience) = 0;
     /// An object that the reply to create, find, redeem or make names.
     virtual remote_ptr adopt(remote_reply&& reply) = 0;
     /// Without a reply.

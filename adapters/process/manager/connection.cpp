@@ -16,10 +16,46 @@
 
 #include <fcntl.h>
 #include <manager/remote_handle.hpp>
+#include <memory>
 #include <poll.h>
 #include <utility>
 
 namespace coproc::detail {
+
+namespace {
+
+/// Gets the reply to a call of the manager's that has given up, and owns itself from then on. The
+/// connection is kept until there is that reply: an object that comes with it has to go back.
+class late_object final : public remote_waiter {
+public:
+    late_object(std::shared_ptr<connection> over, manager_op op) noexcept
+        : over_{std::move(over)}, op_{op} {}
+    late_object(const late_object&) = delete;
+    late_object& operator=(const late_object&) = delete;
+    ~late_object() = default;
+
+    void on_reply(remote_reply&& reply) noexcept override {
+        const std::unique_ptr<late_object> self{this};
+        if (!refers(op_) || !reply.ok()) return;
+        try {
+            static_cast<void>(over_->adopt(std::move(reply)));
+        } catch (...) {
+            // No memory: the server lets go of it with the connection.
+        }
+    }
+    void on_failure(std::exception_ptr) noexcept override { delete this; }
+
+private:
+    std::shared_ptr<connection> over_;
+    manager_op op_;
+};
+
+} // namespace
+
+void throw_gave_up() {
+    throw timeout_error{timeout_error::waiting,
+                        "coproc: the manager did not answer within the time given"};
+}
 
 connection::connection(client_address address, open_connection&& from)
     : address_{std::move(address)},
@@ -66,6 +102,16 @@ remote_reply connection::call(manager_op op, std::uint64_t object, const remote_
     if (!driving_) hand_over();
     if (own.error) std::rethrow_exception(own.error);
     return std::move(*own.reply);
+}
+
+remote_reply connection::call_within(manager_op op, std::uint64_t object,
+                                     const remote_payload& what,
+                                     std::chrono::nanoseconds patience) {
+    auto late = std::make_unique<late_object>(shared_from_this(), op);
+    auto reply = call_until(op, object, what, wait_for_ever, deadline_after(patience), *late);
+    if (reply) return std::move(*reply);
+    static_cast<void>(late.release());
+    throw_gave_up();
 }
 
 std::optional<remote_reply> connection::call_until(manager_op op, std::uint64_t object,

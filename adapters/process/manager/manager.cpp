@@ -108,6 +108,17 @@ private:
 
 } // namespace detail
 
+namespace {
+
+detail::remote_payload named(std::string_view name) {
+    detail::remote_payload what;
+    const auto* const text = reinterpret_cast<const std::byte*>(name.data());
+    what.bytes.assign(text, text + name.size());
+    return what;
+}
+
+} // namespace
+
 manager::manager() : manager{manager_options{}} {}
 manager::manager(manager_options options)
     : state_{std::make_shared<detail::manager_state>(std::move(options))} {}
@@ -132,16 +143,19 @@ semaphore_proxy manager::bounded_semaphore(std::size_t permits) const {
                                    std::uint64_t{permits});
 }
 
+detail::remote_reply manager::ask(detail::manager_op op, std::uint64_t object,
+                                  const detail::remote_payload& what) const {
+    if (waits_for_ever()) return state_->client->call(op, object, what);
+    return state_->client->call_within(op, object, what, patience());
+}
+
 detail::remote_ptr manager::create_object(detail::manager_op op,
                                           const detail::remote_payload& what) const {
-    return state_->client->adopt(state_->client->call(op, 0, what));
+    return state_->client->adopt(ask(op, 0, what));
 }
 
 detail::remote_ptr manager::find_object(std::string_view name, const std::string& type) const {
-    detail::remote_payload what;
-    const auto* const text = reinterpret_cast<const std::byte*>(name.data());
-    what.bytes.assign(text, text + name.size());
-    auto object = state_->client->adopt(state_->client->call(detail::manager_op::find, 0, what));
+    auto object = state_->client->adopt(ask(detail::manager_op::find, 0, named(name)));
     if (object->type() != type)
         throw error{"coproc: \"" + std::string{name} + "\" at the manager is a " + object->type() +
                     ", not a " + type};
@@ -154,17 +168,11 @@ void manager::publish_object(std::string_view name, const detail::remote_ptr& ob
     if (number == 0)
         throw error{"coproc: \"" + std::string{name} +
                     "\" cannot be published: the object lives at another manager"};
-    detail::remote_payload what;
-    const auto* const text = reinterpret_cast<const std::byte*>(name.data());
-    what.bytes.assign(text, text + name.size());
-    detail::unpack<void>(state_->client->call(detail::manager_op::publish, number, what));
+    detail::unpack<void>(ask(detail::manager_op::publish, number, named(name)));
 }
 
 bool manager::unpublish(std::string_view name) const {
-    detail::remote_payload what;
-    const auto* const text = reinterpret_cast<const std::byte*>(name.data());
-    what.bytes.assign(text, text + name.size());
-    return detail::unpack<bool>(state_->client->call(detail::manager_op::unpublish, 0, what));
+    return detail::unpack<bool>(ask(detail::manager_op::unpublish, 0, named(name)));
 }
 
 void manager::require_same_build() const {

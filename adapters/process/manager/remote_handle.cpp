@@ -46,8 +46,7 @@ remote_reply remote_handle::call(manager_op op, const remote_payload& what, std:
     auto reply = over_->call_until(op, id_, what, timeout, limit->until, *late);
     if (reply) return std::move(*reply);
     static_cast<void>(late.release());
-    throw timeout_error{timeout_error::waiting,
-                        "coproc: the manager did not answer within the time given"};
+    throw_gave_up();
 }
 std::uint64_t remote_handle::start(manager_op op, const remote_payload& what, std::uint64_t timeout,
                                    remote_waiter& waiter) const {

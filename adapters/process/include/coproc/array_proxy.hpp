@@ -2,75 +2,20 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <coproc/detail/proxy_base.hpp>
+#include <coproc/sequence_proxy.hpp>
 
-#include <cstddef>
-#include <cstdint>
-#include <memory>
 #include <string>
-#include <utility>
-#include <vector>
 
 namespace coproc {
 
 /// An array of a fixed length that lives in a manager's server: Python's managed Array. Each access
 /// is an exchange with the server: shared_array is memory, and faster by orders of magnitude on one
-/// machine. A handle, as dict_proxy is. Thread safe. *Exceptions*: std::out_of_range;
-/// end_of_stream_error when the server is gone; timeout_error through within().
+/// machine. A handle, as dict_proxy is. Its calls: see sequence_proxy.
 template <class T>
-class array_proxy : public detail::proxy_base<array_proxy<T>> {
-    static_assert(sendable<T>,
-                  "coproc: what a manager keeps must be sendable (see coproc::sendable)");
-    using op = detail::manager_op;
-
+class array_proxy : public sequence_proxy<array_proxy<T>, T> {
 public:
-    using value_type = T; ///< of the array
-
     /// Empty: refers to no array.
     array_proxy() noexcept = default;
-
-    /// A copy of the element.
-    [[nodiscard]] T at(std::size_t index) const {
-        return this->template get_<T>(op::list_at, detail::pack(std::uint64_t{index}));
-    }
-    void set(std::size_t index, const T& value) const {
-        this->get_(op::list_set, detail::pack(std::uint64_t{index}, value));
-    }
-    [[nodiscard]] std::size_t size() const {
-        return static_cast<std::size_t>(this->template get_<std::uint64_t>(op::list_size));
-    }
-    /// A copy of all, from one moment.
-    [[nodiscard]] std::vector<T> items() const {
-        return detail::unpack_list<T>(this->ask(op::list_items));
-    }
-
-    /// The asynchronous forms. *Completion signature*: void(std::exception_ptr, R) for what the
-    /// blocking form returns, which must be default-constructible, or void(std::exception_ptr).
-    /// *Exceptions*: as the blocking form. *Cancellation* of any type, until the reply has come:
-    /// cancelled_error, at once; what was sent may be carried out all the same. Arguments are
-    /// copied now.
-    template <detail::token_for<T> Token = boost::asio::deferred_t>
-    auto async_at(std::size_t index, Token&& token = Token()) const {
-        return this->template start_<T, op::list_at>(
-            std::forward<Token>(token), detail::packed{detail::pack(std::uint64_t{index})});
-    }
-    template <detail::token_for<void> Token = boost::asio::deferred_t>
-    auto async_set(std::size_t index, T value, Token&& token = Token()) const {
-        auto kept = std::make_shared<const T>(std::move(value));
-        return this->template start_<void, op::list_set>(std::forward<Token>(token), [index, kept] {
-            return detail::pack(std::uint64_t{index}, *kept);
-        });
-    }
-    template <detail::token_for<std::size_t> Token = boost::asio::deferred_t>
-    auto async_size(Token&& token = Token()) const {
-        return this->template start_<std::size_t, op::list_size>(
-            std::forward<Token>(token), detail::no_payload{}, detail::read_size{});
-    }
-    template <detail::token_for<std::vector<T>> Token = boost::asio::deferred_t>
-    auto async_items(Token&& token = Token()) const {
-        return this->template start_<std::vector<T>, op::list_items>(
-            std::forward<Token>(token), detail::no_payload{}, detail::read_list<T>{});
-    }
 
     /// For the library: the name by which programs agree on the type.
     static std::string type() { return "array<" + detail::wire_name<T>() + ">"; }

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <coproc/detail/proxy_base.hpp>
+#include <coproc/sequence_proxy.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -10,57 +10,36 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
 namespace coproc {
 
-/// A list that lives in a manager's server: Python's managed list. A handle, as dict_proxy is.
-/// Every call is one exchange with the server and atomic. Thread safe. *Exceptions*:
-/// std::out_of_range for an index beyond the end; end_of_stream_error when the server is gone;
-/// timeout_error through within().
+/// A list that lives in a manager's server: Python's managed list. A handle, as dict_proxy is. For
+/// the calls that an array_proxy has, too, and the exceptions of all of them, see sequence_proxy.
 template <class T>
-class list_proxy : public detail::proxy_base<list_proxy<T>> {
-    static_assert(sendable<T>,
-                  "coproc: what a manager keeps must be sendable (see coproc::sendable)");
-    using op = detail::manager_op;
+class list_proxy : public sequence_proxy<list_proxy<T>, T> {
+    using base = sequence_proxy<list_proxy, T>;
+    using typename base::op;
 
 public:
-    using value_type = T; ///< of the list
-
     /// Empty: refers to no list.
     list_proxy() noexcept = default;
 
     void push_back(const T& value) const { this->get_(op::list_push, detail::pack(value)); }
-    /// A copy of the element.
-    [[nodiscard]] T at(std::size_t index) const {
-        return this->template get_<T>(op::list_at, position(index));
-    }
-    /// Replaces the element.
-    void set(std::size_t index, const T& value) const {
-        this->get_(op::list_set, detail::pack(std::uint64_t{index}, value));
-    }
     /// Puts it before this index, or at the end.
     void insert(std::size_t index, const T& value) const {
         this->get_(op::list_insert, detail::pack(std::uint64_t{index}, value));
     }
     /// Removes the element and returns it.
     T take(std::size_t index) const {
-        return this->template get_<T>(op::list_take, position(index));
+        return this->template get_<T>(op::list_take, base::position(index));
     }
-    void erase(std::size_t index) const { this->get_(op::list_erase, position(index)); }
+    void erase(std::size_t index) const { this->get_(op::list_erase, base::position(index)); }
     /// Removes the last element and returns it, if there is one: of several callers, one gets it.
     std::optional<T> pop_back() const {
         return detail::unpack_found<T>(this->template ask_for<T>(op::list_pop));
     }
-    [[nodiscard]] std::size_t size() const {
-        return static_cast<std::size_t>(this->template get_<std::uint64_t>(op::list_size));
-    }
-    [[nodiscard]] bool empty() const { return size() == 0; }
+    [[nodiscard]] bool empty() const { return this->size() == 0; }
     void clear() const { this->get_(op::list_clear); }
-    /// A copy of all, from one moment.
-    [[nodiscard]] std::vector<T> items() const {
-        return detail::unpack_list<T>(this->ask(op::list_items));
-    }
 
     /// The asynchronous forms. *Completion signature*: void(std::exception_ptr, R) for what the
     /// blocking form returns, which must be default-constructible, or void(std::exception_ptr).
@@ -73,44 +52,25 @@ public:
         return this->template start_<void, op::list_push>(std::forward<Token>(token),
                                                           [kept] { return detail::pack(*kept); });
     }
-    template <detail::token_for<T> Token = boost::asio::deferred_t>
-    auto async_at(std::size_t index, Token&& token = Token()) const {
-        return this->template start_<T, op::list_at>(std::forward<Token>(token),
-                                                     detail::packed{position(index)});
-    }
-    template <detail::token_for<void> Token = boost::asio::deferred_t>
-    auto async_set(std::size_t index, T value, Token&& token = Token()) const {
-        auto kept = std::make_shared<const T>(std::move(value));
-        return this->template start_<void, op::list_set>(std::forward<Token>(token), [index, kept] {
-            return detail::pack(std::uint64_t{index}, *kept);
-        });
-    }
     template <detail::token_for<void> Token = boost::asio::deferred_t>
     auto async_insert(std::size_t index, T value, Token&& token = Token()) const {
-        auto kept = std::make_shared<const T>(std::move(value));
-        return this->template start_<void, op::list_insert>(
-            std::forward<Token>(token),
-            [index, kept] { return detail::pack(std::uint64_t{index}, *kept); });
+        return this->template start_with_<op::list_insert>(index, std::move(value),
+                                                           std::forward<Token>(token));
     }
     template <detail::token_for<T> Token = boost::asio::deferred_t>
     auto async_take(std::size_t index, Token&& token = Token()) const {
         return this->template start_<T, op::list_take>(std::forward<Token>(token),
-                                                       detail::packed{position(index)});
+                                                       detail::packed{base::position(index)});
     }
     template <detail::token_for<void> Token = boost::asio::deferred_t>
     auto async_erase(std::size_t index, Token&& token = Token()) const {
         return this->template start_<void, op::list_erase>(std::forward<Token>(token),
-                                                           detail::packed{position(index)});
+                                                           detail::packed{base::position(index)});
     }
     template <detail::token_for<std::optional<T>> Token = boost::asio::deferred_t>
     auto async_pop_back(Token&& token = Token()) const {
         return this->template start_<std::optional<T>, op::list_pop>(
             std::forward<Token>(token), detail::no_payload{}, detail::read_found<T>{});
-    }
-    template <detail::token_for<std::size_t> Token = boost::asio::deferred_t>
-    auto async_size(Token&& token = Token()) const {
-        return this->template start_<std::size_t, op::list_size>(
-            std::forward<Token>(token), detail::no_payload{}, detail::read_size{});
     }
     template <detail::token_for<bool> Token = boost::asio::deferred_t>
     auto async_empty(Token&& token = Token()) const {
@@ -121,19 +81,9 @@ public:
     auto async_clear(Token&& token = Token()) const {
         return this->template start_<void, op::list_clear>(std::forward<Token>(token));
     }
-    template <detail::token_for<std::vector<T>> Token = boost::asio::deferred_t>
-    auto async_items(Token&& token = Token()) const {
-        return this->template start_<std::vector<T>, op::list_items>(
-            std::forward<Token>(token), detail::no_payload{}, detail::read_list<T>{});
-    }
 
     /// For the library: the name by which programs agree on the type.
     static std::string type() { return "list<" + detail::wire_name<T>() + ">"; }
-
-private:
-    static detail::remote_payload position(std::size_t index) {
-        return detail::pack(std::uint64_t{index});
-    }
 };
 
 template <class T>

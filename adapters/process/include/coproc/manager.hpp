@@ -6,6 +6,7 @@
 // workers, and with an endpoint and a key, other programs on other machines.
 
 #include <coproc/array_proxy.hpp>
+#include <coproc/detail/patient.hpp>
 #include <coproc/dict_proxy.hpp>
 #include <coproc/event_proxy.hpp>
 #include <coproc/list_proxy.hpp>
@@ -40,8 +41,10 @@ class manager_state;
 ///
 /// A handle: copies refer to the same server. The server ends with the last copy in the program
 /// that started it, by shutdown(), or with that program, however that ends; proxies that are left
-/// fail with end_of_stream_error from then on. Thread safe.
-class manager {
+/// fail with end_of_stream_error from then on. Through within(), what asks the server (to make,
+/// find or publish something) gives up with a timeout_error; the proxies that it returns wait as
+/// long as it takes. Thread safe.
+class manager : public detail::patient<manager> {
 public:
     /// Starts a server for this program's processes. *Exceptions*: bootstrap_error,
     /// std::system_error.
@@ -162,6 +165,8 @@ private:
         return result;
     }
 
+    [[nodiscard]] detail::remote_reply ask(detail::manager_op op, std::uint64_t object,
+                                           const detail::remote_payload& what) const;
     [[nodiscard]] detail::remote_ptr create_object(detail::manager_op op,
                                                    const detail::remote_payload& what) const;
     [[nodiscard]] detail::remote_ptr find_object(std::string_view name,

@@ -8,7 +8,7 @@
 
 namespace coproc::detail {
 
-/// Base of the proxies: how long their calls wait.
+/// Base of managers and of their proxies: how long their calls wait.
 template <class Derived>
 class patient {
 public:

@@ -3,6 +3,7 @@
 
 // A manager's server process and its clients: workers, other connections, other programs.
 
+#include "adapters/process/manager/traced.hpp"
 #include "support/pools.hpp"
 
 #include <coproc/manager.hpp>
@@ -38,15 +39,6 @@ private:
     std::mutex mutex_;
     std::condition_variable woken_;
     int here_ = 0;
-};
-
-struct traced {
-    explicit traced(std::string where) : sign{std::move(where)} {}
-    traced(const traced&) = delete;
-    traced& operator=(const traced&) = delete;
-    ~traced() { raise_sign(sign); }
-    std::string sign;
-    int touch() { return 1; }
 };
 
 int add_in_worker(const dict_proxy<std::string, int>& d, int n) {

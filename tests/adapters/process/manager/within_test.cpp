@@ -3,6 +3,7 @@
 
 // Calls that do not wait for a manager's server any longer, and the replies that come all the same.
 
+#include "adapters/process/manager/traced.hpp"
 #include "support/pools.hpp"
 
 #include <coproc/event.hpp>
@@ -41,14 +42,6 @@ std::ptrdiff_t open_descriptors() {
     return std::distance(std::filesystem::directory_iterator{"/proc/self/fd"}, {});
 }
 
-struct traced {
-    explicit traced(std::string where) : sign{std::move(where)} {}
-    traced(const traced&) = delete;
-    traced& operator=(const traced&) = delete;
-    ~traced() { raise_sign(sign); }
-    std::string sign;
-};
-
 class desk {
 public:
     void put(coproc::object_proxy<traced> what) { what_ = std::move(what); }
@@ -67,6 +60,37 @@ private:
 };
 
 } // namespace
+
+TEST_CASE("a stopped manager is given up also where it is to make or find something") {
+    const bool remote = GENERATE(false, true); // over memory, or over TCP
+    CAPTURE(remote);
+    const signs s;
+    const manager m{at_a_port()};
+    const manager c = remote ? manager::connect(m.endpoint(), "the key") : m;
+    const auto d = c.dict<std::string, int>();
+    c.publish("words", d);
+    using words = coproc::dict_proxy<std::string, int>;
+    {
+        const auto soon = c.within(20ms);
+        const stopped now{m};
+        CHECK_THROWS_AS((soon.dict<int, int>()), coproc::timeout_error);
+        CHECK_THROWS_AS(soon.array<int>(3), coproc::timeout_error);
+        CHECK_THROWS_AS(soon.mutex(), coproc::timeout_error);
+        CHECK_THROWS_AS(soon.make<traced>(s.path("destroyed")), coproc::timeout_error);
+        CHECK_THROWS_AS(soon.publish("other words", d), coproc::timeout_error);
+        CHECK_THROWS_AS(soon.find<words>("words"), coproc::timeout_error);
+        CHECK_THROWS_AS(soon.within(0ms).unpublish("nothing"), coproc::timeout_error);
+        const auto error = thrown<coproc::timeout_error>([&] { static_cast<void>(soon.event()); });
+        CHECK(error->kind() == coproc::timeout_kind::waiting);
+    }
+    // What was made all the same is let go, and nothing else is disturbed.
+    CHECK(eventually([&] { return sees_sign(s.path("destroyed")); }));
+    d.set("x", 1);
+    CHECK(c.find<words>("words").at("x") == 1);
+    CHECK(c.within(patience).find<words>("words") == d);
+    CHECK(c.within(patience).make<traced>("/dev/null").call(&traced::touch) == 1);
+    CHECK_THROWS_AS(c.within(patience).find<words>("nothing"), std::out_of_range);
+}
 
 TEST_CASE("calls give up a stopped manager, and go on with it afterwards") {
     const bool remote = GENERATE(false, true); // over memory, or over TCP

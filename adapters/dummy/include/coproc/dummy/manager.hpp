@@ -4,6 +4,7 @@
 
 // coproc::manager without a server: objects of this program, shared by its threads.
 
+#include <coproc/detail/patient.hpp>
 #include <coproc/dummy/array_proxy.hpp>
 #include <coproc/dummy/bounded_semaphore.hpp>
 #include <coproc/dummy/dict_proxy.hpp>
@@ -34,8 +35,9 @@ namespace coproc::dummy {
 
 /// coproc::manager on threads: the same calls, on objects of this program, of any types. There is
 /// no server: a call costs a lock, objects stay when the manager goes, and an endpoint is a name
-/// within this program, by which connect finds the manager, if it has the key. Thread safe.
-class manager {
+/// within this program, by which connect finds the manager, if it has the key. No call waits for
+/// anybody, so within() changes nothing. Thread safe.
+class manager : public detail::patient<manager> {
 public:
     manager();
     /// Of the options, endpoint and authkey are used. *Exceptions*: std::invalid_argument for an

@@ -123,6 +123,11 @@ constexpr bool takes(manager_op op) noexcept {
     return op == manager_op::queue_get || op == manager_op::mutex_lock ||
            op == manager_op::semaphore_acquire;
 }
+/// The reply names an object, and is a reference to it.
+constexpr bool refers(manager_op op) noexcept {
+    return op == manager_op::create || op == manager_op::make || op == manager_op::find ||
+           op == manager_op::redeem;
+}
 /// What the reply holds is nowhere else.
 constexpr bool hands_out(manager_op op) noexcept {
     return op == manager_op::call || op == manager_op::dict_take || op == manager_op::list_take ||
