@@ -3,6 +3,7 @@
 
 #include <src/worker_seat.hpp>
 
+#include <coproc/detail/callback_batch.hpp>
 #include <coproc/detail/exception_codec.hpp>
 #include <coproc/detail/thread_own.hpp>
 #include <os/eventfd.hpp>
@@ -335,6 +336,8 @@ void worker_seat::hear_all(worker_news& news, afterwards then) {
                 os::ring(process_->doorbell()); // a loop has other things to do than to decode that
                 return;
             }
+            // To decode that may take long.
+            if (message->bytes.size() > endpoint::inline_limit) callback_batch::hand_over();
             hear(*message, news);
             channel.pop();
             news.more = news.done.size() >= news_limit || news.handshake_now;

@@ -7,6 +7,7 @@
 #include <coproc/detail/awaitable_fix.hpp>
 #include <coproc/detail/callback_executor.hpp>
 #include <coproc/detail/event_loop.hpp>
+#include <coproc/detail/forks.hpp>
 #include <coproc/detail/result_core.hpp>
 
 #include <boost/asio/associated_cancellation_slot.hpp>
@@ -76,7 +77,7 @@ public:
             posted();
         }
     }
-    ~handler_continuation() override = default;
+    ~handler_continuation() override { abandon(); }
 
 private:
     struct waiting {
@@ -116,7 +117,12 @@ private:
 
     void evicted() noexcept override {
         waiting_.reset();
+        abandon();
         ended();
+    }
+    /// The handler was destroyed without having run. Not in the child of a fork, which has a copy.
+    void abandon() noexcept {
+        if (state_ && generation_ == count_forks()) state_->abandon();
     }
     /// Evicted, and the result is there: whichever is later.
     void ended() noexcept {
@@ -126,6 +132,7 @@ private:
     state_ptr<R> state_;
     std::optional<waiting> waiting_;
     const std::shared_ptr<event_loop> loop_;
+    const unsigned generation_ = count_forks();
     std::atomic<bool> ended_{false};
 };
 

@@ -48,6 +48,8 @@ public:
         this->complete();
     }
 
+    void abandon() noexcept override { static_cast<void>(this->cancel()); }
+
 private:
     std::atomic<bool> claimed_{false};
 };
@@ -83,6 +85,7 @@ public:
         if (this->ready()) this->set_error(inner_->error());
         return true;
     }
+    void abandon() noexcept override { static_cast<void>(cancel()); }
 
 private:
     void resume() noexcept override {

@@ -72,6 +72,9 @@ public:
     /// On the executor of the handler that is about to be given the value, once: for what takes
     /// long, or waits, and must not be done where the result was found.
     virtual void fetch() noexcept {}
+    /// Whoever was to get the result is gone, and never will: what only he could have had goes
+    /// back. Called without locks, perhaps more than once, before or after the result is there.
+    virtual void abandon() noexcept {}
 
     /// Which executor callbacks and foreign coroutines resume on; null: the library's own.
     virtual const boost::asio::any_io_executor* callback_executor() const noexcept {
