@@ -61,6 +61,39 @@ TEMPLATE_TEST_CASE("an abandoned async_lock", "", MUTEX_VOCABULARIES) {
     mutex.unlock();
 }
 
+TEMPLATE_TEST_CASE("an abandoned async_wait for a condition", "", CONDITION_VOCABULARIES) {
+    const typename TestType::condition condition;
+    typename TestType::mutex mutex;
+    event_loop context;
+    SECTION("its lock is not taken again, and a notification goes to another one") {
+        mutex.lock();
+        abandon([&](auto token) { condition.async_wait(mutex, std::move(token)); }, [] {});
+        CHECK(mutex.try_lock_for(patience));
+        watched other{context};
+        condition.async_wait(mutex, other.token());
+        condition.notify_one();
+        other.get();
+    }
+    SECTION("nor when it has been notified, and waits for its lock") {
+        mutex.lock();
+        watched other{context};
+        {
+            asio::io_context gone;
+            condition.async_wait(mutex,
+                                 asio::bind_executor(gone, [](const std::exception_ptr&) {}));
+            mutex.lock();
+            condition.async_wait(mutex, other.token());
+            mutex.lock();
+            condition.notify_one();
+        }
+        mutex.unlock();
+        other.get();
+    }
+    mutex.unlock();
+    CHECK(mutex.try_lock_for(patience));
+    mutex.unlock();
+}
+
 TEMPLATE_TEST_CASE("an abandoned async_get", "", QUEUE_VOCABULARIES) {
     const typename TestType::template queue<std::string> queue;
     abandon([&](auto token) { queue.async_get(std::move(token)); }, [&] { queue.put("one"); });

@@ -5,6 +5,8 @@
 
 #include <coproc/dummy/detail/recursive_core.hpp>
 
+#include <atomic>
+#include <cstdint>
 #include <mutex_core.hpp>
 #include <stdexcept>
 
@@ -33,23 +35,40 @@ public:
             : on_{std::move(on)}, mutex_{std::move(mutex)} {}
 
         bool cancel() noexcept override { return on_->cancel(*this); }
+        /// Nobody would unlock the mutex: it is not locked again. If it has been, it is the
+        /// coroutine's.
+        void abandon() noexcept override {
+            auto expected = end::open;
+            end_.compare_exchange_strong(expected, end::abandoned);
+            cancel();
+        }
 
         // Of the condition, under its mutex; listed() may be about the list of those who wait for
         // the lock.
         bool waits = true;
 
     private:
+        /// Of one that locks a mutex again: has it, or nobody wants it any more.
+        enum class end : std::uint8_t { open, reached, abandoned };
+
         /// First that its wait is over, then that it has the lock. A recursive mutex is locked by
         /// its thread.
         void woken() noexcept override {
-            if (mutex_ != nullptr && !std::exchange(relocks_, true) && !mutex_->lock_for(*this))
-                return;
+            if (mutex_ != nullptr && !abandoned_before_lock()) {
+                if (!std::exchange(relocks_, true) && !mutex_->lock_for(*this)) return;
+                auto expected = end::open;
+                if (!end_.compare_exchange_strong(expected, end::reached)) mutex_->unlock();
+            }
             complete();
+        }
+        [[nodiscard]] bool abandoned_before_lock() const noexcept {
+            return !relocks_ && end_.load() == end::abandoned;
         }
 
         const std::shared_ptr<condition_core> on_;
         const std::shared_ptr<mutex_core> mutex_;
         bool relocks_ = false;
+        std::atomic<end> end_{end::open};
     };
 
     boost::intrusive_ptr<wait_operation> start(const held_lock& lock) {

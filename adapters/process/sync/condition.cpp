@@ -255,6 +255,22 @@ public:
         return true;
     }
 
+    /// Nobody would unlock the mutex: it is not locked again. If it has been, it is the
+    /// coroutine's.
+    void abandon() noexcept override {
+        std::unique_lock hold{changing_};
+        if (step_ == step::over) {
+            hold.unlock();
+            cancel();
+            return;
+        }
+        const auto waited_for = std::exchange(step_, step::over);
+        give_up_place();
+        fail(cancellation());
+        hold.unlock();
+        shared::look_again(part{*this, waited_for});
+    }
+
 private:
     enum class step { notification, lock, over };
 

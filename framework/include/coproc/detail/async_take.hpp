@@ -116,8 +116,8 @@ private:
     }
 
     void evicted() noexcept override {
+        abandon(); // first: a coroutine that is destroyed with the handler may have the lock again
         waiting_.reset();
-        abandon();
         ended();
     }
     /// The handler was destroyed without having run. Not in the child of a fork, which has a copy.
