@@ -24,38 +24,28 @@ namespace coproc::detail {
 
 namespace {
 
-/// Gets the reply to a call of the manager's that has given up, and owns itself from then on. The
-/// connection is kept until there is that reply: an object that comes with it has to go back.
-class late_object final : public remote_waiter {
+/// Gets the reply to a call that has given up, and owns itself from then on. The connection is kept
+/// until there is that reply: what comes with it has to go back.
+class late_reply final : public remote_waiter {
 public:
-    late_object(std::shared_ptr<connection> over, manager_op op) noexcept
-        : over_{std::move(over)}, op_{op} {}
-    late_object(const late_object&) = delete;
-    late_object& operator=(const late_object&) = delete;
-    ~late_object() = default;
+    late_reply(std::shared_ptr<connection> over, connection::late_sink take) noexcept
+        : over_{std::move(over)}, take_{std::move(take)} {}
+    late_reply(const late_reply&) = delete;
+    late_reply& operator=(const late_reply&) = delete;
+    ~late_reply() = default;
 
     void on_reply(remote_reply&& reply) noexcept override {
-        const std::unique_ptr<late_object> self{this};
-        if (!refers(op_) || !reply.ok()) return;
-        try {
-            static_cast<void>(over_->adopt(std::move(reply)));
-        } catch (...) {
-            // No memory: the server lets go of it with the connection.
-        }
+        const std::unique_ptr<late_reply> self{this};
+        if (take_) take_(std::move(reply));
     }
     void on_failure(std::exception_ptr) noexcept override { delete this; }
 
 private:
     std::shared_ptr<connection> over_;
-    manager_op op_;
+    connection::late_sink take_;
 };
 
 } // namespace
-
-void throw_gave_up() {
-    throw timeout_error{timeout_error::waiting,
-                        "coproc: the manager did not answer within the time given"};
-}
 
 connection::connection(client_address address, open_connection&& from)
     : address_{std::move(address)},
@@ -107,11 +97,29 @@ remote_reply connection::call(manager_op op, std::uint64_t object, const remote_
 remote_reply connection::call_within(manager_op op, std::uint64_t object,
                                      const remote_payload& what,
                                      std::chrono::nanoseconds patience) {
-    auto late = std::make_unique<late_object>(shared_from_this(), op);
-    auto reply = call_until(op, object, what, wait_for_ever, deadline_after(patience), *late);
+    late_sink late;
+    if (refers(op))
+        late = [this](remote_reply&& reply) noexcept {
+            if (!reply.ok()) return;
+            try {
+                static_cast<void>(adopt(std::move(reply)));
+            } catch (...) {
+                // No memory: the server lets go of it with the connection.
+            }
+        };
+    return call_or_give_up(op, object, what, wait_for_ever, deadline_after(patience),
+                           std::move(late));
+}
+
+remote_reply connection::call_or_give_up(manager_op op, std::uint64_t object,
+                                         const remote_payload& what, std::uint64_t timeout,
+                                         steady::time_point until, late_sink take) {
+    auto late = std::make_unique<late_reply>(shared_from_this(), std::move(take));
+    auto reply = call_until(op, object, what, timeout, until, *late);
     if (reply) return std::move(*reply);
     static_cast<void>(late.release());
-    throw_gave_up();
+    throw timeout_error{timeout_error::waiting,
+                        "coproc: the manager did not answer within the time given"};
 }
 
 std::optional<remote_reply> connection::call_until(manager_op op, std::uint64_t object,

@@ -37,8 +37,6 @@ namespace coproc::detail {
 
 class remote_handle;
 
-[[noreturn]] void throw_gave_up();
-
 class connection final : public manager_client, public std::enable_shared_from_this<connection> {
 public:
     connection(client_address address, open_connection&& from);
@@ -48,6 +46,11 @@ public:
                       std::uint64_t timeout) override;
     remote_reply call_within(manager_op op, std::uint64_t object, const remote_payload& what,
                              std::chrono::nanoseconds patience) override;
+    /// Gets a reply that comes too late, on any thread; does not throw.
+    using late_sink = std::function<void(remote_reply&&)>;
+    /// Throws timeout_error then.
+    remote_reply call_or_give_up(manager_op op, std::uint64_t object, const remote_payload& what,
+                                 std::uint64_t timeout, steady::time_point until, late_sink take);
     /// Gives up then: returns nothing, and the waiter is told of the reply that is still to come;
     /// or of a failure without an error, if the request was not sent. If it throws, or there is a
     /// reply, the waiter is told nothing.

@@ -11,42 +11,17 @@
 
 namespace coproc::detail {
 
-namespace {
-
-/// Gets the reply to a call that has given up, and owns itself from then on. The object, and so the
-/// connection, is kept until there is that reply: a lock that comes with it has to go back.
-class late_reply final : public remote_waiter {
-public:
-    late_reply(std::shared_ptr<const remote_handle> object,
-               void (*unread)(remote_reply&&) noexcept) noexcept
-        : object_{std::move(object)}, unread_{unread} {}
-    late_reply(const late_reply&) = delete;
-    late_reply& operator=(const late_reply&) = delete;
-    ~late_reply() = default;
-
-    void on_reply(remote_reply&& reply) noexcept override {
-        const std::unique_ptr<late_reply> self{this};
-        if (unread_ != nullptr) unread_(std::move(reply));
-    }
-    void on_failure(std::exception_ptr) noexcept override { delete this; }
-
-private:
-    std::shared_ptr<const remote_handle> object_;
-    void (*unread_)(remote_reply&&) noexcept;
-};
-
-} // namespace
-
 remote_handle::~remote_handle() { over_->forget(id_); }
 
 remote_reply remote_handle::call(manager_op op, const remote_payload& what, std::uint64_t timeout,
                                  const remote_limit* limit) const {
     if (limit == nullptr) return over_->call(op, id_, what, timeout);
-    auto late = std::make_unique<late_reply>(shared_from_this(), limit->late);
-    auto reply = over_->call_until(op, id_, what, timeout, limit->until, *late);
-    if (reply) return std::move(*reply);
-    static_cast<void>(late.release());
-    throw_gave_up();
+    // The object is kept until there is a reply: a lock that comes with it has to go back.
+    return over_->call_or_give_up(
+        op, id_, what, timeout, limit->until,
+        [object = shared_from_this(), late = limit->late](remote_reply&& reply) {
+            if (late != nullptr) late(std::move(reply));
+        });
 }
 std::uint64_t remote_handle::start(manager_op op, const remote_payload& what, std::uint64_t timeout,
                                    remote_waiter& waiter) const {
