@@ -57,13 +57,14 @@ bool result_core::attach(continuation& c) noexcept {
 }
 
 void result_core::complete() noexcept {
+    auto* list = waiting_.load(std::memory_order_relaxed);
     // Mostly nobody waits yet. After the exchange this object may be gone at once.
-    continuation* nobody = nullptr;
-    if (waiting_.compare_exchange_strong(nobody, closed_list(), std::memory_order_acq_rel,
+    if (list == nullptr &&
+        waiting_.compare_exchange_strong(list, closed_list(), std::memory_order_acq_rel,
                                          std::memory_order_relaxed))
         return;
     const core_ptr alive{this}; // a continuation may drop the last handle
-    auto* list = waiting_.exchange(closed_list(), std::memory_order_acq_rel);
+    list = waiting_.exchange(closed_list(), std::memory_order_acq_rel);
     continuation* in_order =
         nullptr; // the list is last in, first out; callbacks run in the order they were attached
     while (list != nullptr) {

@@ -5,6 +5,7 @@
 // One call: callable, arguments and result in one allocation.
 
 #include <coproc/detail/backend.hpp>
+#include <coproc/detail/bump_allocator.hpp>
 #include <coproc/detail/call_invoker.hpp>
 #include <coproc/detail/exception_codec.hpp>
 #include <coproc/detail/work.hpp>
@@ -38,7 +39,7 @@ protected:
 failure_info here(const work& w, std::uint64_t item);
 
 template <bool Remote, class F, class R, class... Args>
-class call_work final : public pool_result<R> {
+class call_work final : public pool_result<R>, public bump_allocated {
 public:
     template <class G, class... A>
     call_work(backend_ptr pool, work_settings settings, G&& f, A&&... args)

@@ -5,6 +5,7 @@
 // Callbacks and promises on a result: continuations that run a user's code, posted to the callback
 // executor.
 
+#include <coproc/detail/bump_allocator.hpp>
 #include <coproc/detail/callback_executor.hpp>
 #include <coproc/detail/result_core.hpp>
 
@@ -18,7 +19,7 @@ namespace coproc::detail {
 
 /// A state with callbacks has several readers: see result_state::take.
 template <class R, class OnValue, class OnError>
-class then_continuation final : public continuation, private callback {
+class then_continuation final : public continuation, public bump_allocated, private callback {
 public:
     using state_pointer = boost::intrusive_ptr<result_state<R>>;
 
