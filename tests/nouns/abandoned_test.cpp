@@ -94,6 +94,31 @@ TEMPLATE_TEST_CASE("an abandoned async_wait for a condition", "", CONDITION_VOCA
     mutex.unlock();
 }
 
+TEMPLATE_TEST_CASE("a std::unique_lock in a coroutine that is destroyed in a wait", "",
+                   CONDITION_VOCABULARIES) {
+    const typename TestType::condition condition;
+    typename TestType::mutex mutex;
+    const bool notified = GENERATE(false, true);
+    const bool runs = GENERATE(false, true);
+    CAPTURE(notified, runs);
+    {
+        asio::io_context context;
+        asio::co_spawn(
+            context,
+            [&]() -> asio::awaitable<void> {
+                std::unique_lock held{mutex};
+                co_await condition.async_wait(held);
+                co_await condition.async_wait(held);
+            },
+            asio::detached);
+        context.poll();
+        if (notified) condition.notify_one();
+        if (runs) context.poll(); // perhaps it has its lock, and waits once more
+    }
+    CHECK(mutex.try_lock_for(patience));
+    mutex.unlock();
+}
+
 TEMPLATE_TEST_CASE("an abandoned async_get", "", QUEUE_VOCABULARIES) {
     const typename TestType::template queue<std::string> queue;
     abandon([&](auto token) { queue.async_get(std::move(token)); }, [&] { queue.put("one"); });

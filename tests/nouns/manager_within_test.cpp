@@ -5,6 +5,7 @@
 
 #include "support/managers.hpp"
 
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -146,6 +147,39 @@ TEMPLATE_TEST_CASE("a call of a user's object that is given up runs to its end",
         [&] { c.within(1ms).call(&turnstile::pass, s.path("entered 2"), s.path("leave")); });
     raise_sign(s.path("leave"));
     CHECK(eventually([&] { return c.within(patience).call(&turnstile::passed) == 2; }));
+    CHECK(c.call(&turnstile::passed) == 2);
+}
+
+TEMPLATE_TEST_CASE("a call of a user's object that is cancelled runs to its end", "",
+                   MANAGER_VOCABULARIES) {
+    const signs s;
+    typename TestType::manager m;
+    const bool locked = GENERATE(false, true);
+    CAPTURE(locked);
+    auto c = locked ? m.template make_locked<turnstile>() : m.template make<turnstile>();
+    asio::io_context context;
+    asio::cancellation_signal stop;
+    std::exception_ptr failure;
+    const auto pass = [&](const std::string& entered, auto token) {
+        c.async_call(&turnstile::pass, s.path(entered), s.path("leave"),
+                     asio::bind_executor(context, std::move(token)));
+    };
+    pass("entered 1", asio::bind_cancellation_slot(
+                          stop.slot(), [&](std::exception_ptr e, int) { failure = e; }));
+    std::optional<int> second;
+    pass("entered 2", [&](const std::exception_ptr& e, int n) {
+        if (!e) second = n;
+    });
+    CHECK(eventually([&] { return sees_sign(s.path("entered 1")); }));
+    stop.emit(asio::cancellation_type::all);
+    context.run_one_for(patience);
+    REQUIRE(failure);
+    CHECK_THROWS_AS(std::rethrow_exception(failure), coproc::cancelled_error);
+    CHECK_FALSE(sees_sign(s.path("entered 2"))); // the first one still runs
+    raise_sign(s.path("leave"));
+    context.run_for(patience);
+    CHECK(second == 2);
+    stop.emit(asio::cancellation_type::all); // too late
     CHECK(c.call(&turnstile::passed) == 2);
 }
 

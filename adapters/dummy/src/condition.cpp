@@ -31,15 +31,15 @@ class condition_core final : public std::enable_shared_from_this<condition_core>
 public:
     class wait_operation final : public pending<void> {
     public:
-        wait_operation(std::shared_ptr<condition_core> on, std::shared_ptr<mutex_core> mutex)
-            : on_{std::move(on)}, mutex_{std::move(mutex)} {}
+        wait_operation(std::shared_ptr<condition_core> on, const held_lock& lock)
+            : on_{std::move(on)}, mutex_{lock.mutex_}, guard_{lock.guard_} {}
 
         bool cancel() noexcept override { return on_->cancel(*this); }
         /// Nobody would unlock the mutex: it is not locked again. If it has been, it is the
         /// coroutine's.
         void abandon() noexcept override {
             auto expected = end::open;
-            end_.compare_exchange_strong(expected, end::abandoned);
+            if (end_.compare_exchange_strong(expected, end::abandoned)) guard_.release();
             cancel();
         }
 
@@ -67,13 +67,13 @@ public:
 
         const std::shared_ptr<condition_core> on_;
         const std::shared_ptr<mutex_core> mutex_;
+        const held_guard guard_;
         bool relocks_ = false;
         std::atomic<end> end_{end::open};
     };
 
     boost::intrusive_ptr<wait_operation> start(const held_lock& lock) {
-        boost::intrusive_ptr<wait_operation> op{
-            new wait_operation{shared_from_this(), lock.mutex_}};
+        boost::intrusive_ptr<wait_operation> op{new wait_operation{shared_from_this(), lock}};
         {
             const std::scoped_lock hold{mutex_};
             waiting_.push_back(*op);

@@ -191,6 +191,15 @@ private:
 } // namespace
 
 bool condition_object::wait(const held_lock& lock, shared::deadline until) {
+    try {
+        return wait_and_relock(lock, until);
+    } catch (const owner_died_error&) {
+        lock.guard_.release();
+        throw;
+    }
+}
+
+bool condition_object::wait_and_relock(const held_lock& lock, shared::deadline until) {
     // From here on it is notified; so nothing is lost between this and the unlock.
     taken_place place{*this};
     unsigned depth = 0;
@@ -223,7 +232,10 @@ bool condition_object::wait(const held_lock& lock, shared::deadline until) {
 class condition_wait final : public operation<void> {
 public:
     condition_wait(std::shared_ptr<condition_object> on, const held_lock& lock)
-        : condition_{std::move(on)}, mutex_{lock.mutex_}, place_{condition_->enter()} {}
+        : condition_{std::move(on)},
+          mutex_{lock.mutex_},
+          guard_{lock.guard_},
+          place_{condition_->enter()} {}
 
     void start() {
         try {
@@ -262,13 +274,18 @@ public:
         if (step_ == step::over) {
             hold.unlock();
             cancel();
+            if (!has_lock_) guard_.release();
             return;
         }
         const auto waited_for = std::exchange(step_, step::over);
+        guard_.release();
         give_up_place();
         fail(cancellation());
         hold.unlock();
         shared::look_again(part{*this, waited_for});
+    }
+    void fetch() noexcept override {
+        if (!has_lock_) guard_.release();
     }
 
 private:
@@ -329,6 +346,7 @@ private:
     bool try_lock() noexcept {
         try {
             if (!mutex_->attempt()) return false;
+            has_lock_ = true;
             end(cancelled_ ? cancellation() : nullptr);
         } catch (...) {
             end(std::current_exception());
@@ -355,10 +373,12 @@ private:
 
     const std::shared_ptr<condition_object> condition_;
     const std::shared_ptr<mutex_object> mutex_;
+    const held_guard guard_;
     const unsigned place_;
     mutable std::mutex changing_;
     step step_ = step::notification;
     bool has_place_ = true;
+    bool has_lock_ = false; // again
     bool cancelled_ = false;
 };
 

@@ -4,6 +4,7 @@
 
 #include <coproc/detail/count.hpp>
 #include <coproc/detail/handle.hpp>
+#include <coproc/detail/held_guard.hpp>
 #include <coproc/detail/operation.hpp>
 #include <coproc/duration.hpp>
 #include <coproc/mutex.hpp>
@@ -36,6 +37,10 @@ public:
     explicit held_lock(const recursive_mutex& lock);
     template <class Mutex>
     explicit held_lock(const std::unique_lock<Mutex>& lock) : held_lock{inside(lock)} {}
+    template <class Mutex>
+    explicit held_lock(std::unique_lock<Mutex>& lock) : held_lock{inside(lock)} {
+        guard_ = held_guard{lock};
+    }
 
 private:
     template <class Mutex>
@@ -48,6 +53,7 @@ private:
     friend class condition_wait;
     std::shared_ptr<mutex_object> mutex_;
     std::shared_ptr<recursive_mutex_object> recursive_;
+    held_guard guard_;
 };
 
 template <class Lock>
@@ -69,7 +75,7 @@ concept condition_lock = std::constructible_from<held_lock, const Lock&>;
 ///
 /// A lock is what a wait lets go of and has again when it ends, however it ends: a mutex, a
 /// recursive_mutex (of which all levels are let go), or a std::unique_lock of one. (Only with
-/// owner_died_error it does not have it; a std::unique_lock is to be released then.) Those who wait
+/// owner_died_error it does not have it; a std::unique_lock has been released then.) Those who wait
 /// are notified in the order in which they came. A notification goes to one who still waits: one
 /// whose process dies, or who is cancelled, before it has the lock again passes it on. Wait with a
 /// predicate, since others may have been faster. At most 1024 can wait at a time. Thread safe.

@@ -51,9 +51,9 @@ public:
     }
 
     /// *Completion signature*: void(std::exception_ptr, R), void(std::exception_ptr) for functions
-    /// without a result; R is default constructible. *Cancellation*: none, a call that was sent
-    /// runs. The arguments are copied now. With g++ 12, name the operation first and await it on
-    /// the next line, as for a pool's calls.
+    /// without a result; R is default constructible. *Cancellation*: of any type; the wait ends at
+    /// once with cancelled_error, the function runs all the same. The arguments are copied now.
+    /// With g++ 12, name the operation first and await it on the next line, as for a pool's calls.
     ///
     /// Returns a deferred operation: await it, or call it with a completion token. The token may
     /// also follow the arguments.

@@ -333,7 +333,63 @@ TEST_CASE("deaths: a wait cannot have a lock back whose owner has died") {
         REQUIRE(error);
         CHECK_THROWS_AS(std::rethrow_exception(error), coproc::owner_died_error);
     }
-    CHECK(mutex.try_lock());
+    SECTION("blocking, with a std::unique_lock") {
+        bool told = false;
+        std::thread other{[&] {
+            std::unique_lock held{mutex};
+            waits.set();
+            try {
+                condition.wait(held);
+            } catch (const coproc::owner_died_error&) {
+                told = !held.owns_lock();
+            }
+        }};
+        REQUIRE(waits.wait(patience));
+        in_one_that_dies([&] {
+            mutex.lock();
+            condition.notify_one();
+        });
+        other.join();
+        CHECK(told);
+    }
+    SECTION("awaiting, with a std::unique_lock") {
+        asio::io_context context;
+        bool told = false;
+        asio::co_spawn(
+            context,
+            [&]() -> asio::awaitable<void> {
+                std::unique_lock held{mutex};
+                co_await condition.async_wait(held);
+            },
+            [&](const std::exception_ptr& error) {
+                CHECK_THROWS_AS(std::rethrow_exception(error), coproc::owner_died_error);
+                told = true;
+            });
+        context.poll();
+        in_one_that_dies([&] {
+            mutex.lock();
+            condition.notify_one();
+        });
+        context.run_for(patience);
+        CHECK(told);
+    }
+    SECTION("abandoned, with a std::unique_lock") {
+        asio::io_context context;
+        asio::co_spawn(
+            context,
+            [&]() -> asio::awaitable<void> {
+                std::unique_lock held{mutex};
+                co_await condition.async_wait(held);
+            },
+            asio::detached);
+        context.poll();
+        in_one_that_dies([&] {
+            mutex.lock();
+            condition.notify_one();
+        });
+        // Now the wait has its error, or will have it; nobody learns of that.
+    }
+    if (!mutex.try_lock_for(patience)) FAIL("it is locked");
     mutex.unlock();
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <coproc/detail/count.hpp>
+#include <coproc/detail/held_guard.hpp>
 #include <coproc/dummy/detail/waiting.hpp>
 #include <coproc/dummy/mutex.hpp>
 #include <coproc/dummy/recursive_mutex.hpp>
@@ -27,6 +28,10 @@ public:
     explicit held_lock(const dummy::recursive_mutex& lock);
     template <class Mutex>
     explicit held_lock(const std::unique_lock<Mutex>& lock) : held_lock{inside(lock)} {}
+    template <class Mutex>
+    explicit held_lock(std::unique_lock<Mutex>& lock) : held_lock{inside(lock)} {
+        guard_ = held_guard{lock};
+    }
 
 private:
     template <class Mutex>
@@ -38,6 +43,7 @@ private:
     friend class condition_core;
     std::shared_ptr<mutex_core> mutex_;
     std::shared_ptr<recursive_core> recursive_;
+    held_guard guard_;
 };
 
 template <class Lock>

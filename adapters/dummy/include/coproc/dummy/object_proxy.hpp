@@ -27,6 +27,17 @@ namespace coproc::detail::threads {
 /// The exception in flight, as a process would send it back.
 [[noreturn]] void rethrow_from_call();
 
+/// A call whose result may be given up: it runs all the same.
+template <class R>
+class call_operation final : public operation<R> {
+public:
+    bool cancel() noexcept override {
+        if (!this->claim()) return false;
+        this->fail(wait_cancelled());
+        return true;
+    }
+};
+
 template <class T>
 struct user_object {
     template <class... Args>
@@ -88,8 +99,8 @@ public:
 
     /// The same on a thread of the library's; asynchronous calls on one object run in their order.
     /// *Completion signature*: void(std::exception_ptr, R), void(std::exception_ptr) for functions
-    /// without a result. *Cancellation*: none, as in a process. A completion token may follow the
-    /// arguments.
+    /// without a result. *Cancellation*: of any type; the wait ends at once with cancelled_error,
+    /// the function runs all the same. A completion token may follow the arguments.
     template <class F, class... Args>
     auto async_call(F&& function, Args&&... args) const {
         if constexpr (detail::ends_with_token<call_of<std::decay_t<F>>::template with, Args...>())
@@ -130,7 +141,8 @@ private:
     template <class R, class Kept>
     static detail::state_ptr<R> begin(std::shared_ptr<state_type> state,
                                       std::shared_ptr<Kept> kept) {
-        boost::intrusive_ptr<detail::operation<R>> made{new detail::operation<R>};
+        boost::intrusive_ptr<detail::threads::call_operation<R>> made{
+            new detail::threads::call_operation<R>};
         const auto lane = state->lane;
         boost::asio::post(lane, [state = std::move(state), kept = std::move(kept), made] {
             run(*state, *kept, *made);
@@ -158,19 +170,21 @@ private:
         return called->take();
     }
     template <class Kept, class R>
-    static void run(state_type& state, Kept& kept, detail::operation<R>& waiting) noexcept {
+    static void run(state_type& state, Kept& kept,
+                    detail::threads::call_operation<R>& waiting) noexcept {
         try {
             const auto call = [&](auto& function, auto&... args) -> R {
                 return state.call(function, std::move(args)...);
             };
             if constexpr (std::is_void_v<R>) {
                 std::apply(call, kept);
-                waiting.succeed();
+                if (waiting.claim()) waiting.succeed();
             } else {
-                waiting.succeed(std::apply(call, kept));
+                R result = std::apply(call, kept);
+                if (waiting.claim()) waiting.succeed(std::move(result));
             }
         } catch (...) {
-            waiting.fail(std::current_exception());
+            if (waiting.claim()) waiting.fail(std::current_exception());
         }
     }
 };

@@ -103,9 +103,8 @@ public:
     }
 
     /// Of what waits, the server decides, until the reply; after it, and until the handler runs,
-    /// what came is given back. A call runs to its end. Anything else is left to itself.
+    /// what came is given back. Anything else is left to itself: a call runs to its end.
     bool cancel() noexcept override {
-        if constexpr (Op == manager_op::call) return false;
         auto now = phase::waiting;
         if (phase_.compare_exchange_strong(now, phase::cancelled, std::memory_order_acq_rel)) {
             if constexpr (is_parked(Op)) {
@@ -161,7 +160,7 @@ private:
     void on_reply(remote_reply&& reply) noexcept override {
         const auto self = std::exchange(self_, nullptr);
         const bool wanted = replied();
-        if constexpr (!is_parked(Op) && Op != manager_op::call)
+        if constexpr (!is_parked(Op))
             if (!wanted) {
                 if constexpr (hands_out(Op)) drop_unread(std::move(reply), read_);
                 return;
@@ -174,7 +173,7 @@ private:
     void on_failure(std::exception_ptr error) noexcept override {
         const auto self = std::exchange(self_, nullptr);
         const bool wanted = replied();
-        if constexpr (!is_parked(Op) && Op != manager_op::call)
+        if constexpr (!is_parked(Op))
             if (!wanted) return;
         this->fail(std::move(error));
     }
