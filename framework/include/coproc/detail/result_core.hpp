@@ -172,19 +172,20 @@ public:
     }
 
     void add_reader() noexcept {
-        readers_.fetch_add(1, std::memory_order_relaxed);
+        if constexpr (!freely_copied<R>) readers_.fetch_add(1, std::memory_order_relaxed);
         note_reader();
     }
     /// Shows the value to a reader that was added; nothing if it has been moved out before.
     template <class F>
     void read(F&& see) {
         if (value_) std::forward<F>(see)(std::as_const(*value_));
-        if (readers_.fetch_sub(1, std::memory_order_acq_rel) == 1) readers_.notify_all();
+        if constexpr (!freely_copied<R>)
+            if (readers_.fetch_sub(1, std::memory_order_acq_rel) == 1) readers_.notify_all();
     }
 
 private:
     std::optional<R> value_;
-    std::atomic<std::uint32_t> readers_{0};
+    std::atomic<std::uint32_t> readers_{0}; // that whoever takes the value waits for
     std::atomic<bool> taken_{false};
 };
 
