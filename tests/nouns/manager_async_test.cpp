@@ -4,8 +4,13 @@
 // The asynchronous forms of the calls of a manager's built-in objects.
 
 #include "support/managers.hpp"
+#include "support/traced.hpp"
 
 #include <future>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
 
 using namespace coproc_test;
 
@@ -26,6 +31,18 @@ struct place {
     int x = 0;
     int y = 0;
     auto operator<=>(const place&) const = default;
+};
+
+class greeter {
+public:
+    greeter(std::string greeting, int loudness) : text_{std::move(greeting)} {
+        if (loudness < 0) throw std::invalid_argument{"too quiet"};
+        text_.append(static_cast<std::size_t>(loudness), '!');
+    }
+    std::string text() const { return text_; }
+
+private:
+    std::string text_;
 };
 
 } // namespace
@@ -292,4 +309,107 @@ TEMPLATE_TEST_CASE("a call of a manager's object that was cancelled disturbs no 
             CHECK(got == 2); // it was there before
         REQUIRE(d.at(1) == 2);
     }
+}
+
+TEMPLATE_TEST_CASE("a manager's own calls, awaited", "", MANAGER_VOCABULARIES) {
+    const typename TestType::manager m;
+    run([&]() -> asio::awaitable<void> {
+        auto dict = co_await m.template async_dict<std::string, int>();
+        dict.set("x", 1);
+        auto list = co_await m.template async_list<int>();
+        list.push_back(2);
+        auto value = co_await m.template async_value<int>();
+        CHECK(value.get() == 0);
+        auto text = co_await m.template async_value<std::string>("a");
+        CHECK(text.get() == "a");
+        auto array = co_await m.template async_array<int>(3);
+        CHECK(array.items() == std::vector<int>{0, 0, 0});
+        auto filled = co_await m.template async_array<int>(2, 7);
+        CHECK(filled.items() == std::vector<int>{7, 7});
+        auto queue = co_await m.template async_queue<int>();
+        queue.put(1);
+        auto bounded = co_await m.template async_queue<int>(1);
+        bounded.put(1);
+        CHECK_FALSE(bounded.try_put(2));
+        auto names = co_await m.async_namespace();
+        names.set("n", 1);
+        auto mutex = co_await m.async_mutex();
+        CHECK(mutex.try_lock());
+        mutex.unlock();
+        auto one = co_await m.async_semaphore();
+        CHECK(one.try_acquire());
+        CHECK_FALSE(one.try_acquire());
+        auto two = co_await m.async_semaphore(2);
+        two.release();
+        CHECK(two.value() == 3);
+        auto limited = co_await m.async_bounded_semaphore(1);
+        CHECK_THROWS_AS(limited.release(), std::logic_error);
+        auto limited_too = co_await m.async_bounded_semaphore();
+        CHECK_THROWS_AS(limited_too.release(), std::logic_error);
+        auto event = co_await m.async_event();
+        CHECK_FALSE(event.is_set());
+
+        using words = typename TestType::template dict<std::string, int>;
+        co_await m.async_publish("words", dict);
+        const auto found = co_await m.template async_find<words>("words");
+        CHECK(found == dict);
+        const bool was_there = co_await m.async_unpublish("words");
+        CHECK(was_there);
+        const bool still_there = co_await m.async_unpublish("words");
+        CHECK_FALSE(still_there);
+        CHECK_THROWS_AS(co_await m.template async_find<words>("words"), std::out_of_range);
+        co_await m.async_publish("words", list);
+        CHECK_THROWS_AS(co_await m.template async_find<words>("words"), coproc::error);
+    });
+}
+
+TEMPLATE_TEST_CASE("objects of a user's class made by a manager, awaited", "",
+                   MANAGER_VOCABULARIES) {
+    const typename TestType::manager m;
+    run([&]() -> asio::awaitable<void> {
+        auto make = m.template async_make<greeter>("hello", 1);
+        auto object = co_await std::move(make);
+        CHECK(object.call(&greeter::text) == "hello!");
+        auto numbers =
+            co_await m.template async_make_locked<std::vector<int>>(3U, 7, asio::use_awaitable);
+        CHECK(numbers.call([](const std::vector<int>& all) { return all.at(2); }) == 7);
+        auto failing = m.template async_make<greeter>("hello", -1);
+        CHECK_THROWS_AS(co_await std::move(failing), std::invalid_argument);
+    });
+    auto made = m.template async_make<greeter>("hi", 0, asio::use_future);
+    REQUIRE(made.wait_for(patience) == std::future_status::ready);
+    CHECK(made.get().call(&greeter::text) == "hi");
+}
+
+TEMPLATE_TEST_CASE("an object that nobody waits for any more is let go of", "",
+                   MANAGER_VOCABULARIES) {
+    const signs s;
+    const typename TestType::manager m;
+    SECTION("cancelled") {
+        asio::io_context context;
+        asio::cancellation_signal stop;
+        bool ended = false;
+        m.template async_make<traced>(
+            s.path("gone"),
+            asio::bind_cancellation_slot(
+                stop.slot(), asio::bind_executor(context, [&](std::exception_ptr, auto&&) {
+                    ended = true; // perhaps with the object: it was there before
+                })));
+        stop.emit(asio::cancellation_type::all);
+        context.run_for(patience);
+        CHECK(ended);
+    }
+    SECTION("its handler is destroyed") {
+        asio::io_context context;
+        m.template async_make<traced>(
+            s.path("gone"), asio::bind_executor(context, [](std::exception_ptr, auto&&) {}));
+    }
+    SECTION("its handler is destroyed when it is there") {
+        asio::io_context context;
+        m.template async_make<traced>(
+            s.path("gone"), asio::bind_executor(context, [](std::exception_ptr, auto&&) {}));
+        // The server has had time for what was before.
+        CHECK(m.template make<greeter>("hello", 0).call(&greeter::text) == "hello");
+    }
+    CHECK(eventually([&] { return sees_sign(s.path("gone")); }));
 }

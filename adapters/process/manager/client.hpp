@@ -49,6 +49,8 @@ public:
     virtual remote_reply call_within(manager_op op, std::uint64_t object,
                                      const remote_payload& what,
                                      std::chrono::nanoseconds patience) = 0;
+    /// The server itself, for requests that are about no object.
+    [[nodiscard]] virtual target_ptr root() = 0;
     /// An object that the reply to create, find, redeem or make names.
     virtual remote_ptr adopt(remote_reply&& reply) = 0;
     /// Without a reply.

@@ -108,17 +108,6 @@ private:
 
 } // namespace detail
 
-namespace {
-
-detail::remote_payload named(std::string_view name) {
-    detail::remote_payload what;
-    const auto* const text = reinterpret_cast<const std::byte*>(name.data());
-    what.bytes.assign(text, text + name.size());
-    return what;
-}
-
-} // namespace
-
 manager::manager() : manager{manager_options{}} {}
 manager::manager(manager_options options)
     : state_{std::make_shared<detail::manager_state>(std::move(options))} {}
@@ -136,7 +125,7 @@ event_proxy manager::event() const { return create<event_proxy>(detail::hosted_k
 
 semaphore_proxy manager::semaphore(std::size_t permits) const {
     return create<semaphore_proxy>(detail::hosted_kind::semaphore, std::uint64_t{permits},
-                                   std::numeric_limits<std::uint64_t>::max());
+                                   no_limit);
 }
 semaphore_proxy manager::bounded_semaphore(std::size_t permits) const {
     return create<semaphore_proxy>(detail::hosted_kind::semaphore, std::uint64_t{permits},
@@ -149,26 +138,47 @@ detail::remote_reply manager::ask(detail::manager_op op, std::uint64_t object,
     return state_->client->call_within(op, object, what, patience());
 }
 
-detail::remote_ptr manager::create_object(detail::manager_op op,
-                                          const detail::remote_payload& what) const {
-    return state_->client->adopt(ask(op, 0, what));
+detail::remote_payload manager::named(std::string_view name) {
+    detail::remote_payload what;
+    const auto* const text = reinterpret_cast<const std::byte*>(name.data());
+    what.bytes.assign(text, text + name.size());
+    return what;
 }
 
-detail::remote_ptr manager::find_object(std::string_view name, const std::string& type) const {
-    auto object = state_->client->adopt(ask(detail::manager_op::find, 0, named(name)));
-    if (object->type() != type)
-        throw error{"coproc: \"" + std::string{name} + "\" at the manager is a " + object->type() +
-                    ", not a " + type};
+detail::target_ptr manager::root() const { return state_->client->root(); }
+
+detail::object_in_reply manager::made() const { return detail::object_in_reply{state_->client}; }
+detail::object_in_reply manager::found(std::string_view name, const std::string& type) const {
+    return {state_->client, std::string{name}, type};
+}
+detail::remote_ptr detail::object_in_reply::operator()(remote_reply&& reply) const {
+    auto object = client_->adopt(std::move(reply));
+    if (!type_.empty() && object->type() != type_)
+        throw error{"coproc: \"" + name_ + "\" at the manager is a " + object->type() + ", not a " +
+                    type_};
     return object;
 }
 
-void manager::publish_object(std::string_view name, const detail::remote_ptr& object) const {
+detail::remote_ptr manager::create_object(detail::manager_op op,
+                                          const detail::remote_payload& what) const {
+    return made()(ask(op, 0, what));
+}
+
+detail::remote_ptr manager::find_object(std::string_view name, const std::string& type) const {
+    return found(name, type)(ask(detail::manager_op::find, 0, named(name)));
+}
+
+std::uint64_t manager::require_own(std::string_view name, const detail::remote_ptr& object) const {
     detail::held(object);
     const std::uint64_t number = state_->client->number_of(*object);
     if (number == 0)
         throw error{"coproc: \"" + std::string{name} +
                     "\" cannot be published: the object lives at another manager"};
-    detail::unpack<void>(ask(detail::manager_op::publish, number, named(name)));
+    return number;
+}
+
+void manager::publish_object(std::string_view name, const detail::remote_ptr& object) const {
+    detail::unpack<void>(ask(detail::manager_op::publish, require_own(name, object), named(name)));
 }
 
 bool manager::unpublish(std::string_view name) const {

@@ -11,6 +11,17 @@
 
 namespace coproc::detail {
 
+std::uint64_t server_root::start(manager_op op, const remote_payload& what, std::uint64_t timeout,
+                                 remote_waiter& waiter) const {
+    return over_->start(op, 0, what, timeout, waiter);
+}
+void server_root::cancel(std::uint64_t request) const noexcept {
+    over_->tell(manager_op::cancel, 0, request, {});
+}
+void server_root::give_back(const remote_payload& what) const noexcept {
+    over_->tell(manager_op::give_back, 0, 0, what);
+}
+
 remote_handle::~remote_handle() { over_->forget(id_); }
 
 remote_reply remote_handle::call(manager_op op, const remote_payload& what, std::uint64_t timeout,

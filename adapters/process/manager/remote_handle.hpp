@@ -2,8 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// An object in a server, as this process knows it: one for all its proxies here. It is a reference
-// there, which is released with the last of them.
+// A server, and the objects in it, as this process knows them.
 
 #include <coproc/detail/remote.hpp>
 
@@ -16,6 +15,22 @@ namespace coproc::detail {
 
 class connection;
 
+/// The server itself.
+class server_root final : public remote_target {
+public:
+    explicit server_root(std::shared_ptr<connection> over) noexcept : over_{std::move(over)} {}
+
+    std::uint64_t start(manager_op op, const remote_payload& what, std::uint64_t timeout,
+                        remote_waiter& waiter) const override;
+    void cancel(std::uint64_t request) const noexcept override;
+    void give_back(const remote_payload& what) const noexcept override;
+
+private:
+    std::shared_ptr<connection> over_;
+};
+
+/// An object in it: one for all its proxies here. It is a reference there, which is released with
+/// the last of them.
 class remote_handle final : public remote_object,
                             public std::enable_shared_from_this<remote_handle> {
 public:

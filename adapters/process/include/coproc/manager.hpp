@@ -6,7 +6,9 @@
 // workers, and with an endpoint and a key, other programs on other machines.
 
 #include <coproc/array_proxy.hpp>
+#include <coproc/detail/manager_requests.hpp>
 #include <coproc/detail/patient.hpp>
+#include <coproc/detail/trailing_token.hpp>
 #include <coproc/dict_proxy.hpp>
 #include <coproc/event_proxy.hpp>
 #include <coproc/list_proxy.hpp>
@@ -18,12 +20,17 @@
 #include <coproc/semaphore_proxy.hpp>
 #include <coproc/value_proxy.hpp>
 
+#include <boost/asio/deferred.hpp>
+
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <sys/types.h>
+#include <tuple>
+#include <type_traits>
 #include <utility>
 
 namespace coproc {
@@ -117,6 +124,110 @@ public:
         return Proxy::of(find_object(name, Proxy::type()));
     }
 
+    /// The asynchronous forms: `co_await m.async_dict<std::string, int>()`. *Completion signature*:
+    /// void(std::exception_ptr, R) for what the blocking form returns, or void(std::exception_ptr).
+    /// *Exceptions*: as the blocking form. *Cancellation* of any type, until the reply has come:
+    /// cancelled_error, at once; an object that is made all the same is let go of. Arguments are
+    /// copied now.
+    template <class K, class V, detail::token_for<dict_proxy<K, V>> Token = boost::asio::deferred_t>
+    auto async_dict(Token&& token = Token()) const {
+        return start_create<dict_proxy<K, V>>(detail::hosted_kind::dict,
+                                              std::forward<Token>(token));
+    }
+    template <class T, detail::token_for<list_proxy<T>> Token = boost::asio::deferred_t>
+    auto async_list(Token&& token = Token()) const {
+        return start_create<list_proxy<T>>(detail::hosted_kind::list, std::forward<Token>(token));
+    }
+    template <class T, detail::token_for<value_proxy<T>> Token = boost::asio::deferred_t>
+    auto async_value(Token&& token = Token()) const {
+        return async_value<T>(T{}, std::forward<Token>(token));
+    }
+    template <class T, detail::token_for<value_proxy<T>> Token = boost::asio::deferred_t>
+    auto async_value(T initial, Token&& token = Token()) const {
+        return start_create<value_proxy<T>>(detail::hosted_kind::value, std::forward<Token>(token),
+                                            std::move(initial));
+    }
+    template <class T, detail::token_for<array_proxy<T>> Token = boost::asio::deferred_t>
+    auto async_array(std::size_t length, Token&& token = Token()) const {
+        return async_array<T>(length, T{}, std::forward<Token>(token));
+    }
+    template <class T, detail::token_for<array_proxy<T>> Token = boost::asio::deferred_t>
+    auto async_array(std::size_t length, T initial, Token&& token = Token()) const {
+        return start_create<array_proxy<T>>(detail::hosted_kind::array, std::forward<Token>(token),
+                                            std::uint64_t{length}, std::move(initial));
+    }
+    template <class T, detail::token_for<queue_proxy<T>> Token = boost::asio::deferred_t>
+    auto async_queue(Token&& token = Token()) const {
+        return async_queue<T>(0, std::forward<Token>(token));
+    }
+    /// max_size 0: as long as memory allows.
+    template <class T, detail::token_for<queue_proxy<T>> Token = boost::asio::deferred_t>
+    auto async_queue(std::size_t max_size, Token&& token = Token()) const {
+        return start_create<queue_proxy<T>>(detail::hosted_kind::queue, std::forward<Token>(token),
+                                            std::uint64_t{max_size});
+    }
+    template <detail::token_for<namespace_proxy> Token = boost::asio::deferred_t>
+    auto async_namespace(Token&& token = Token()) const {
+        return start_create<namespace_proxy>(detail::hosted_kind::names,
+                                             std::forward<Token>(token));
+    }
+    template <detail::token_for<mutex_proxy> Token = boost::asio::deferred_t>
+    auto async_mutex(Token&& token = Token()) const {
+        return start_create<mutex_proxy>(detail::hosted_kind::mutex, std::forward<Token>(token));
+    }
+    template <detail::token_for<semaphore_proxy> Token = boost::asio::deferred_t>
+    auto async_semaphore(Token&& token = Token()) const {
+        return async_semaphore(1, std::forward<Token>(token));
+    }
+    template <detail::token_for<semaphore_proxy> Token = boost::asio::deferred_t>
+    auto async_bounded_semaphore(Token&& token = Token()) const {
+        return async_bounded_semaphore(1, std::forward<Token>(token));
+    }
+    template <detail::token_for<semaphore_proxy> Token = boost::asio::deferred_t>
+    auto async_semaphore(std::size_t permits, Token&& token = Token()) const {
+        return start_create<semaphore_proxy>(detail::hosted_kind::semaphore,
+                                             std::forward<Token>(token), std::uint64_t{permits},
+                                             no_limit);
+    }
+    template <detail::token_for<semaphore_proxy> Token = boost::asio::deferred_t>
+    auto async_bounded_semaphore(std::size_t permits, Token&& token = Token()) const {
+        return start_create<semaphore_proxy>(detail::hosted_kind::semaphore,
+                                             std::forward<Token>(token), std::uint64_t{permits},
+                                             std::uint64_t{permits});
+    }
+    template <detail::token_for<event_proxy> Token = boost::asio::deferred_t>
+    auto async_event(Token&& token = Token()) const {
+        return start_create<event_proxy>(detail::hosted_kind::event, std::forward<Token>(token));
+    }
+    /// A completion token may follow the arguments.
+    template <class T, class... Args>
+    auto async_make(Args&&... args) const {
+        return start_make<T>(std::false_type{}, std::forward<Args>(args)...);
+    }
+    template <class T, class... Args>
+    auto async_make_locked(Args&&... args) const {
+        return start_make<T>(std::true_type{}, std::forward<Args>(args)...);
+    }
+    template <class Proxy, detail::token_for<void> Token = boost::asio::deferred_t>
+    auto async_publish(std::string_view name, const Proxy& proxy, Token&& token = Token()) const {
+        require_own(name, proxy.object());
+        return detail::start_remote<void, detail::manager_op::publish>(
+            proxy.object(), detail::packed{named(name)}, detail::read_as<void>{},
+            std::forward<Token>(token));
+    }
+    template <detail::token_for<bool> Token = boost::asio::deferred_t>
+    auto async_unpublish(std::string_view name, Token&& token = Token()) const {
+        return detail::start_remote<bool, detail::manager_op::unpublish>(
+            root(), detail::packed{named(name)}, detail::read_as<bool>{},
+            std::forward<Token>(token));
+    }
+    template <class Proxy, detail::token_for<Proxy> Token = boost::asio::deferred_t>
+    auto async_find(std::string_view name, Token&& token = Token()) const {
+        return detail::start_remote<Proxy, detail::manager_op::find>(
+            root(), detail::packed{named(name)},
+            detail::read_object<Proxy>{found(name, Proxy::type())}, std::forward<Token>(token));
+    }
+
     /// Where other programs can connect to; empty without an endpoint.
     [[nodiscard]] std::string endpoint() const;
     /// What they must know.
@@ -132,39 +243,61 @@ public:
 private:
     explicit manager(std::shared_ptr<detail::manager_state> state) : state_{std::move(state)} {}
 
+    static constexpr std::uint64_t no_limit = std::numeric_limits<std::uint64_t>::max();
+
     template <class Proxy, class... Initial>
     [[nodiscard]] Proxy create(detail::hosted_kind kind, const Initial&... initial) const {
-        auto what = detail::pack(kind, Proxy::type(), initial...);
-        return Proxy::of(create_object(detail::manager_op::create, what));
+        return Proxy::of(create_object(detail::manager_op::create,
+                                       detail::pack_create<Proxy>(kind, initial...)));
+    }
+    template <class Proxy, class Token, class... Initial>
+    auto start_create(detail::hosted_kind kind, Token&& token, Initial&&... initial) const {
+        return detail::start_remote<Proxy, detail::manager_op::create>(
+            root(),
+            [kind, kept = detail::keep_arguments(std::forward<Initial>(initial)...)] {
+                return std::apply(
+                    [kind](const auto&... x) { return detail::pack_create<Proxy>(kind, x...); },
+                    *kept);
+            },
+            detail::read_object<Proxy>{made()}, std::forward<Token>(token));
+    }
+    template <class T, class... Args>
+    [[nodiscard]] const void* maker() const {
+        (detail::require_sendable<travel_t<Args>>(), ...);
+        require_same_build();
+        return reinterpret_cast<const void*>(&detail::remote_make<T, travel_t<Args>...>::make);
     }
     template <class T, class... Args>
     [[nodiscard]] object_proxy<T> make_object(bool locked, Args&&... args) const {
-        (detail::require_sendable<travel_t<Args>>(), ...);
-        require_same_build();
-        const auto function =
-            reinterpret_cast<const void*>(&detail::remote_make<T, travel_t<Args>...>::make);
-        return object_proxy<T>::of(create_object(
-            detail::manager_op::make, pack_make(function, locked, object_proxy<T>::type(),
-                                                detail::to_travel(std::forward<Args>(args))...)));
+        return object_proxy<T>::of(
+            create_object(detail::manager_op::make,
+                          detail::pack_make(maker<T, Args...>(), locked, object_proxy<T>::type(),
+                                            detail::to_travel(std::forward<Args>(args))...)));
     }
-    template <class... Args>
-    static detail::remote_payload pack_make(const void* function, bool locked,
-                                            const std::string& type, const Args&... args) {
-        detail::sizer s;
-        detail::size(s, locked);
-        detail::size(s, type);
-        detail::size_function(s, function);
-        (detail::size(s, args), ...);
-        detail::remote_payload result;
-        result.bytes.resize(s.size());
-        detail::writer w{result.bytes, &result.descriptors};
-        detail::encode(w, locked);
-        detail::encode(w, type);
-        detail::encode_function(w, function);
-        (detail::encode(w, args), ...);
-        return result;
+    template <class T, bool Locked, class... Args>
+    auto start_make(std::bool_constant<Locked> locked, Args&&... args) const {
+        using proxy = object_proxy<T>;
+        if constexpr (detail::ends_with_token<detail::made_from<T, proxy>::template with,
+                                              Args...>()) {
+            return detail::complete_with_last(
+                [&](auto&&... x) { return start_make<T>(locked, std::forward<decltype(x)>(x)...); },
+                std::forward<Args>(args)...);
+        } else {
+            return detail::start_remote<proxy, detail::manager_op::make>(
+                root(),
+                [function = maker<T, Args...>(),
+                 kept = detail::keep_arguments(detail::to_travel(std::forward<Args>(args))...)] {
+                    return std::apply(
+                        [function](const auto&... x) {
+                            return detail::pack_make(function, Locked, proxy::type(), x...);
+                        },
+                        *kept);
+                },
+                detail::read_object<proxy>{made()}, boost::asio::deferred);
+        }
     }
 
+    static detail::remote_payload named(std::string_view name);
     [[nodiscard]] detail::remote_reply ask(detail::manager_op op, std::uint64_t object,
                                            const detail::remote_payload& what) const;
     [[nodiscard]] detail::remote_ptr create_object(detail::manager_op op,
@@ -172,7 +305,13 @@ private:
     [[nodiscard]] detail::remote_ptr find_object(std::string_view name,
                                                  const std::string& type) const;
     void publish_object(std::string_view name, const detail::remote_ptr& object) const;
+    /// Returns its number at the server.
+    std::uint64_t require_own(std::string_view name, const detail::remote_ptr& object) const;
     void require_same_build() const;
+    [[nodiscard]] detail::target_ptr root() const;
+    [[nodiscard]] detail::object_in_reply made() const;
+    [[nodiscard]] detail::object_in_reply found(std::string_view name,
+                                                const std::string& type) const;
 
     std::shared_ptr<detail::manager_state> state_;
 };

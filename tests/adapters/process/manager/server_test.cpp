@@ -3,8 +3,8 @@
 
 // A manager's server process and its clients: workers, other connections, other programs.
 
-#include "adapters/process/manager/traced.hpp"
 #include "support/pools.hpp"
+#include "support/traced.hpp"
 
 #include <coproc/manager.hpp>
 #include <coproc/queue.hpp>

@@ -3,8 +3,8 @@
 
 // Calls that do not wait for a manager's server any longer, and the replies that come all the same.
 
-#include "adapters/process/manager/traced.hpp"
 #include "support/pools.hpp"
+#include "support/traced.hpp"
 
 #include <coproc/event.hpp>
 #include <coproc/manager.hpp>

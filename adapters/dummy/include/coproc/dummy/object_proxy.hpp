@@ -6,62 +6,14 @@
 #include <coproc/detail/trailing_token.hpp>
 #include <coproc/dummy/detail/hosted.hpp>
 #include <coproc/dummy/detail/limited.hpp>
+#include <coproc/dummy/detail/user_object.hpp>
 
-#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/deferred.hpp>
-#include <boost/asio/post.hpp>
 
-#include <functional>
 #include <memory>
-#include <mutex>
 #include <tuple>
 #include <type_traits>
 #include <utility>
-
-namespace coproc::detail::threads {
-
-/// One of a few threads; what is posted to one executor runs in order, one at a time.
-[[nodiscard]] boost::asio::any_io_executor call_lane();
-/// A call that waits for so long only cannot refer to what is the caller's.
-[[noreturn]] void throw_needs_reference();
-/// The exception in flight, as a process would send it back.
-[[noreturn]] void rethrow_from_call();
-
-/// A call whose result may be given up: it runs all the same.
-template <class R>
-class call_operation final : public operation<R> {
-public:
-    bool cancel() noexcept override {
-        if (!this->claim()) return false;
-        this->fail(wait_cancelled());
-        return true;
-    }
-};
-
-template <class T>
-struct user_object {
-    template <class... Args>
-    explicit user_object(bool one_at_a_time, Args&&... args)
-        : locked{one_at_a_time}, value(std::forward<Args>(args)...) {}
-
-    template <class F, class... Args>
-    auto call(F& function, Args&&... args) -> std::decay_t<std::invoke_result_t<F&, T&, Args...>> {
-        std::unique_lock lock{mutex, std::defer_lock};
-        if (locked) lock.lock();
-        try {
-            return std::invoke(function, value, std::forward<Args>(args)...);
-        } catch (...) {
-            rethrow_from_call();
-        }
-    }
-
-    bool locked;
-    std::mutex mutex{};
-    boost::asio::any_io_executor lane = call_lane(); // of asynchronous calls
-    T value;
-};
-
-} // namespace coproc::detail::threads
 
 namespace coproc::dummy {
 
@@ -133,29 +85,26 @@ private:
         else
             return false;
     }
-    template <class F, class... Args>
-    static auto keep(F&& function, Args&&... args) {
-        return std::make_shared<std::tuple<std::decay_t<F>, std::decay_t<Args>...>>(
-            std::forward<F>(function), std::forward<Args>(args)...);
-    }
     template <class R, class Kept>
     static detail::state_ptr<R> begin(std::shared_ptr<state_type> state,
                                       std::shared_ptr<Kept> kept) {
-        boost::intrusive_ptr<detail::threads::call_operation<R>> made{
-            new detail::threads::call_operation<R>};
         const auto lane = state->lane;
-        boost::asio::post(lane, [state = std::move(state), kept = std::move(kept), made] {
-            run(*state, *kept, *made);
-        });
-        return made;
+        return detail::threads::call_on<R>(
+            lane, [state = std::move(state), kept = std::move(kept)]() -> R {
+                return std::apply(
+                    [&](auto& function, auto&... args) -> R {
+                        return state->call(function, std::move(args)...);
+                    },
+                    *kept);
+            });
     }
     template <class F, class... Args>
     auto start(F&& function, Args&&... args) const {
         using result = result_of<std::decay_t<F>, Args...>;
         static_cast<void>(this->state());
         return detail::async_start<result>(
-            [state = this->held(),
-             kept = keep(std::forward<F>(function), std::forward<Args>(args)...)] {
+            [state = this->held(), kept = detail::threads::keep_arguments(
+                                       std::forward<F>(function), std::forward<Args>(args)...)] {
                 return begin<result>(state, kept);
             },
             boost::asio::deferred);
@@ -165,27 +114,10 @@ private:
         const auto until = detail::deadline_after(this->patience());
         static_cast<void>(this->state());
         const auto called = begin<result_of<std::decay_t<F>, Args...>>(
-            this->held(), keep(std::forward<F>(function), std::forward<Args>(args)...));
+            this->held(), detail::threads::keep_arguments(std::forward<F>(function),
+                                                          std::forward<Args>(args)...));
         if (!called->wait(until)) detail::threads::throw_gave_up();
         return called->take();
-    }
-    template <class Kept, class R>
-    static void run(state_type& state, Kept& kept,
-                    detail::threads::call_operation<R>& waiting) noexcept {
-        try {
-            const auto call = [&](auto& function, auto&... args) -> R {
-                return state.call(function, std::move(args)...);
-            };
-            if constexpr (std::is_void_v<R>) {
-                std::apply(call, kept);
-                if (waiting.claim()) waiting.succeed();
-            } else {
-                R result = std::apply(call, kept);
-                if (waiting.claim()) waiting.succeed(std::move(result));
-            }
-        } catch (...) {
-            if (waiting.claim()) waiting.fail(std::current_exception());
-        }
     }
 };
 

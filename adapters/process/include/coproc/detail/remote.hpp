@@ -123,26 +123,33 @@ struct remote_limit {
     void (*late)(remote_reply&&) noexcept = nullptr;
 };
 
-/// An object in a server, as long as somebody here holds it. Thread safe.
-class remote_object {
+/// What requests are sent to: a server, or an object in it. Thread safe.
+class remote_target {
 public:
-    remote_object() = default;
-    remote_object(const remote_object&) = delete;
-    remote_object& operator=(const remote_object&) = delete;
-    virtual ~remote_object() = default;
+    remote_target() = default;
+    remote_target(const remote_target&) = delete;
+    remote_target& operator=(const remote_target&) = delete;
+    virtual ~remote_target() = default;
 
-    /// Throws end_of_stream_error when the server is gone, timeout_error at the limit. The reply
-    /// may be a refusal.
-    virtual remote_reply call(manager_op op, const remote_payload& what,
-                              std::uint64_t timeout = wait_for_ever,
-                              const remote_limit* limit = nullptr) const = 0;
-    /// The request's number, for cancel. Throws as call does, and then forgets the waiter.
+    /// The request's number, for cancel. Throws as remote_object::call does, and then forgets the
+    /// waiter.
     virtual std::uint64_t start(manager_op op, const remote_payload& what, std::uint64_t timeout,
                                 remote_waiter& waiter) const = 0;
     /// The reply says whether it was in time.
     virtual void cancel(std::uint64_t request) const noexcept = 0;
     /// What came with a reply that nobody wants any more. No reply.
     virtual void give_back(const remote_payload& what) const noexcept = 0;
+};
+using target_ptr = std::shared_ptr<const remote_target>;
+
+/// An object in a server, as long as somebody here holds it.
+class remote_object : public remote_target {
+public:
+    /// Throws end_of_stream_error when the server is gone, timeout_error at the limit. The reply
+    /// may be a refusal.
+    virtual remote_reply call(manager_op op, const remote_payload& what,
+                              std::uint64_t timeout = wait_for_ever,
+                              const remote_limit* limit = nullptr) const = 0;
 
     /// Functions mean the same there as here.
     [[nodiscard]] virtual bool same_build() const noexcept = 0;
@@ -161,7 +168,9 @@ remote_ptr decode_remote(reader& r, const std::string& type);
 void require_type(const remote_object& object, const std::string& type);
 [[noreturn]] void throw_empty_proxy();
 
-inline const remote_object& held(const remote_ptr& object) {
+/// What a proxy refers to.
+template <class Target>
+const Target& held(const std::shared_ptr<Target>& object) {
     if (object == nullptr) throw_empty_proxy();
     return *object;
 }

@@ -85,10 +85,15 @@ inline constexpr auto drop_late =
 template <class R, manager_op Op, class Read>
 class remote_operation final : public operation<R>, public remote_waiter {
 public:
-    remote_operation(remote_ptr object, Read how)
+    remote_operation(target_ptr object, Read how)
         : object_{std::move(object)}, read_{std::move(how)} {}
+    /// A reply that came in time, but no handler for it.
+    ~remote_operation() override {
+        if constexpr (hands_out(Op) || refers(Op))
+            if (unread_) drop_unread(std::move(reply_), read_);
+    }
 
-    static state_ptr<R> begin(const remote_ptr& object, const remote_payload& what,
+    static state_ptr<R> begin(const target_ptr& object, const remote_payload& what,
                               const Read& how) {
         held(object);
         boost::intrusive_ptr<remote_operation> made{new remote_operation{object, how}};
@@ -127,6 +132,7 @@ public:
     }
 
     void fetch() noexcept override {
+        unread_ = false;
         if (this->error()) return;
         try {
             if constexpr (std::is_void_v<R>)
@@ -162,10 +168,11 @@ private:
         const bool wanted = replied();
         if constexpr (!is_parked(Op))
             if (!wanted) {
-                if constexpr (hands_out(Op)) drop_unread(std::move(reply), read_);
+                if constexpr (hands_out(Op) || refers(Op)) drop_unread(std::move(reply), read_);
                 return;
             }
         reply_ = std::move(reply);
+        unread_ = true;
         if constexpr (takes(Op))
             if (!wanted && reply_.ok()) give_back();
         this->complete();
@@ -178,18 +185,19 @@ private:
         this->fail(std::move(error));
     }
 
-    remote_ptr object_;
+    target_ptr object_;
     Read read_;
     std::uint64_t request_ = 0;
     std::atomic<phase> phase_{phase::waiting};
     boost::intrusive_ptr<remote_operation> self_;
     remote_reply reply_;
+    bool unread_ = false;
 };
 
 /// `make_payload()` is called when the request is sent, which is when the token says so, and
 /// `read(reply)` when its handler is about to run.
 template <class R, manager_op Op, class MakePayload, class Read, class Token>
-auto start_remote(remote_ptr object, MakePayload make_payload, Read read, Token&& token) {
+auto start_remote(target_ptr object, MakePayload make_payload, Read read, Token&& token) {
     return async_start<R>(
         [object = std::move(object), make_payload = std::move(make_payload),
          read = std::move(read)] {
