@@ -27,12 +27,13 @@ private:
     detail::state_ptr<void> to_;
 };
 
-[[noreturn]] void throw_inherited() {
-    throw std::logic_error{
-        "coproc: this pool belongs to the process that this one was forked from"};
-}
-
 } // namespace
+
+void detail::require_own(const backend& pool) {
+    if (pool.inherited())
+        throw std::logic_error{
+            "coproc: this pool belongs to the process that this one was forked from"};
+}
 
 unsigned detail::worker_count(std::intmax_t n) {
     if (n < 0 || n > std::numeric_limits<unsigned>::max())
@@ -43,7 +44,7 @@ unsigned detail::worker_count(std::intmax_t n) {
 
 const detail::backend_ptr& detail::backend_of(const backend_ptr& pool) {
     if (!pool) throw pool_closed_error{"coproc: the pool has been moved from"};
-    if (pool->inherited()) throw_inherited();
+    require_own(*pool);
     return pool; // NOLINT(bugprone-return-const-ref-from-parameter): see its deleted overload
 }
 
@@ -81,23 +82,26 @@ void pool::terminate() {
 
 void pool::prepare_join() {
     if (!backend_) return;
-    if (backend_->inherited()) throw_inherited();
+    detail::require_own(*backend_);
     if (!backend_->closed())
         throw std::logic_error{"coproc: join() on an open pool would wait for ever: call close() "
                                "or terminate() first"};
     if (backend_->on_worker_thread())
         throw std::logic_error{"coproc: a task cannot wait for the end of the pool that runs it"};
-    backend_->abandon_streams_of(std::this_thread::get_id());
 }
 
 void pool::join() {
     prepare_join();
-    if (backend_) backend_->joined().wait();
+    if (!backend_) return;
+    backend_->abandon_streams_of(std::this_thread::get_id());
+    backend_->joined().wait();
 }
 
 bool pool::join(duration timeout) {
     prepare_join();
-    return !backend_ || backend_->joined().wait(detail::deadline_after(timeout));
+    if (!backend_) return true;
+    backend_->abandon_streams_of(std::this_thread::get_id());
+    return backend_->joined().wait(detail::deadline_after(timeout));
 }
 
 detail::state_ptr<void> pool::join_state() {

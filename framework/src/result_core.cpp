@@ -107,6 +107,43 @@ bool result_core::sleep(std::optional<steady::time_point> deadline) {
     return true;
 }
 
+namespace {
+
+// In the count of readers: somebody waits for them.
+constexpr std::uint32_t awaited = 1U << 31U;
+
+/// One for all: it is seldom that somebody waits.
+struct readers_gone {
+    std::mutex mutex;
+    std::condition_variable changed;
+};
+readers_gone& all_gone() {
+    static auto& instance = *new readers_gone;
+    return instance;
+}
+
+} // namespace
+
+bool result_core::await_readers(reader_count& readers, std::optional<steady::time_point> until) {
+    const auto none = [&] { return (readers.load(std::memory_order_acquire) & ~awaited) == 0; };
+    if (none()) return true;
+    auto& gone = all_gone();
+    std::unique_lock lock{gone.mutex};
+    readers.fetch_or(awaited, std::memory_order_acq_rel);
+    if (until && *until != steady::time_point::max())
+        return gone.changed.wait_until(lock, *until, none);
+    gone.changed.wait(lock, none);
+    return true;
+}
+
+// The count may be gone as soon as it is down.
+void result_core::reader_gone(reader_count& readers) noexcept {
+    if (readers.fetch_sub(1, std::memory_order_acq_rel) != (awaited | 1U)) return;
+    auto& gone = all_gone();
+    const std::scoped_lock lock{gone.mutex};
+    gone.changed.notify_all();
+}
+
 void result_core::on_progress(progress_callback callback) {
     auto* sink = progress_.load(std::memory_order_acquire);
     if (sink == nullptr) {

@@ -159,6 +159,11 @@ bool is_plumbing(std::string_view line) {
     return false;
 }
 
+/// A library of the system's, such as the one that abort() is in.
+bool is_of_the_system(const std::string& module) {
+    return module.starts_with("/lib") || module.starts_with("/usr/lib");
+}
+
 std::string file_name(const std::string& module) {
     if (module.empty()) {
         const std::string path = program_path();
@@ -179,12 +184,22 @@ std::string symbolize(const std::vector<backtrace_frame>& frames) {
 
     std::string text;
     std::size_t number = 0;
+    const auto add = [&](const std::string& line) {
+        text += '#' + std::to_string(number++) + ' ' + line + '\n';
+    };
+    bool users = false;
     for (const auto& frame : frames) {
         auto& found = names[frame.module][frame.offset];
         if (found.empty()) found.push_back(file_name(frame.module) + '+' + hex(frame.offset));
         for (const auto& line : found) {
-            if (ends_the_task(line)) return text;
-            if (!is_plumbing(line)) text += '#' + std::to_string(number++) + ' ' + line + '\n';
+            if (ends_the_task(line)) {
+                // The optimiser has put the user's function into this one, which names it.
+                if (!users) add(line);
+                return text;
+            }
+            if (is_plumbing(line)) continue;
+            add(line);
+            users = users || !is_of_the_system(frame.module);
         }
     }
     return text;

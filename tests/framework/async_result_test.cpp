@@ -9,7 +9,10 @@
 #include "pools.hpp"
 
 #include <fstream>
+#include <future>
+#include <map>
 #include <memory>
+#include <string>
 
 namespace {
 
@@ -556,4 +559,66 @@ TEST_CASE("a waiting thread is woken by cancel and by the end of the pool") {
         pool.reset();
     waiting.join();
     CHECK(cancelled);
+}
+
+TEST_CASE("a callback that comes when the value has been taken is told so") {
+    const auto backend = each_backend();
+    CAPTURE(backend);
+    coproc::pool pool{on(backend, 1)};
+    auto h = pool.apply_async(square, 3);
+    CHECK(h.get() == 9);
+    std::promise<std::exception_ptr> told;
+    h.then([&](int) { told.set_value(nullptr); },
+           [&](const std::exception_ptr& e) { told.set_value(e); });
+    auto future = told.get_future();
+    REQUIRE(future.wait_for(patience) == std::future_status::ready);
+    const auto error = future.get();
+    REQUIRE(error);
+    CHECK_THROWS_AS(std::rethrow_exception(error), std::future_error);
+}
+
+namespace {
+
+std::unique_ptr<int> boxed(int x) { return std::make_unique<int>(x); }
+std::map<int, std::string> mapped(int x) { return {{x, std::string(1000, 'x')}}; }
+
+} // namespace
+
+TEST_CASE("a value that callbacks see first blocks neither their loop nor longer than asked for") {
+    const auto backend = each_backend();
+    CAPTURE(backend);
+    asio::io_context context;
+    auto options = on(backend, 1);
+    options.callback_executor = context.get_executor();
+    coproc::pool pool{options};
+    bool seen = false;
+    SECTION("awaited where its callbacks run") {
+        bool taken = false;
+        asio::co_spawn(
+            context,
+            [&]() -> asio::awaitable<void> {
+                auto h = pool.apply_async(boxed, 5);
+                h.then([&](const std::unique_ptr<int>& x) { seen = *x == 5; });
+                const auto x = co_await std::move(h);
+                taken = *x == 5;
+                CHECK(seen);
+            },
+            [](const std::exception_ptr& error) { CHECK_FALSE(error); });
+        context.run_for(patience);
+        CHECK(taken);
+    }
+    SECTION("waited for, while their loop does not run") {
+        auto h = pool.apply_async(boxed, 5);
+        h.then([&](const std::unique_ptr<int>& x) { seen = *x == 5; });
+        CHECK_THROWS_AS(h.get(100ms), coproc::timeout_error);
+        context.run_for(patience);
+        CHECK(*h.get(patience) == 5);
+    }
+    SECTION("of copies nobody has to wait") {
+        auto h = pool.apply_async(mapped, 5);
+        h.then([&](const std::map<int, std::string>& x) { seen = x.contains(5); });
+        CHECK(h.get(patience).size() == 1);
+        context.run_for(patience);
+    }
+    CHECK(seen);
 }

@@ -681,6 +681,34 @@ TEST_CASE("a pool is joined from a coroutine") {
     }(backend));
 }
 
+TEST_CASE("a coroutine that joins does not cut off a stream that another one reads") {
+    const auto backend = each_backend();
+    CAPTURE(backend);
+    coproc::pool pool{on(backend)};
+    asio::io_context context;
+    int read = 0;
+    bool joined = false;
+    asio::co_spawn(
+        context,
+        [&]() -> asio::awaitable<void> {
+            auto squares = pool.imap(square, std::views::iota(0, 60));
+            while (co_await squares.next())
+                ++read;
+        },
+        [](const std::exception_ptr& error) { CHECK_FALSE(error); });
+    asio::co_spawn(
+        context,
+        [&]() -> asio::awaitable<void> {
+            pool.close();
+            co_await pool.async_join();
+            joined = true;
+        },
+        [](const std::exception_ptr& error) { CHECK_FALSE(error); });
+    context.run_for(patience);
+    CHECK(read == 60);
+    CHECK(joined);
+}
+
 TEST_CASE("results and streams that are there stay valid after the pool is gone") {
     const auto backend = each_backend();
     CAPTURE(backend);

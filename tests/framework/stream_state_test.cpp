@@ -8,6 +8,7 @@
 #include "support/pools.hpp"
 
 #include <latch>
+#include <stdexcept>
 #include <thread>
 
 using namespace coproc_test;
@@ -68,4 +69,41 @@ TEST_CASE("a value that is on its way to a wait in vain is not asked for twice")
     CHECK(second->take()->value == 2);
     stream.end();
     CHECK_FALSE(stream.next(steady::now() + patience));
+}
+
+namespace {
+
+struct refuses_to_move {
+    explicit refuses_to_move(int moves) noexcept : left{moves} {}
+    refuses_to_move(refuses_to_move&& other) : left{other.left - 1} {
+        if (left < 0) throw std::runtime_error{"it does not move"};
+    }
+    refuses_to_move& operator=(refuses_to_move&&) = delete;
+    refuses_to_move(const refuses_to_move&) = delete;
+    refuses_to_move& operator=(const refuses_to_move&) = delete;
+    ~refuses_to_move() = default;
+    int left;
+};
+
+class pushed_with_care final : public coproc::detail::stream_state<refuses_to_move> {
+public:
+    using stream_state::push;
+    void abandon() noexcept override {}
+
+private:
+    void on_demand() override {}
+};
+
+} // namespace
+
+TEST_CASE("whoever waits for a value that cannot be moved to him gets its error") {
+    pushed_with_care stream;
+    const auto first = stream.async_next();
+    stream.push(refuses_to_move{0});
+    REQUIRE(first->ready());
+    CHECK_THROWS_AS(first->take(), std::runtime_error);
+    stream.push(refuses_to_move{1}); // in vain: that was the end
+    const auto second = stream.async_next();
+    REQUIRE(second->ready());
+    CHECK_FALSE(second->take());
 }

@@ -82,8 +82,15 @@ connection::~connection() {
     });
 }
 
+void connection::require_ours() const {
+    if (!ours())
+        throw error{"coproc: this proxy came here by a fork; send it to the other process "
+                    "instead, as an argument or through a queue"};
+}
+
 remote_reply connection::call(manager_op op, std::uint64_t object, const remote_payload& what,
                               std::uint64_t timeout) {
+    require_ours();
     sync_wait own;
     std::unique_lock lock{mutex_};
     in_flight entry;
@@ -126,6 +133,7 @@ std::optional<remote_reply> connection::call_until(manager_op op, std::uint64_t 
                                                    const remote_payload& what,
                                                    std::uint64_t timeout, steady::time_point until,
                                                    remote_waiter& late) {
+    require_ours();
     sync_wait own;
     own.until = until;
     std::unique_lock lock{mutex_};
@@ -193,6 +201,7 @@ bool connection::give_up(manager_op op, std::uint64_t id, remote_waiter& late) n
 
 std::uint64_t connection::start(manager_op op, std::uint64_t object, const remote_payload& what,
                                 std::uint64_t timeout, remote_waiter& waiter) {
+    require_ours();
     const std::scoped_lock lock{mutex_};
     in_flight entry;
     entry.waiter = &waiter;
@@ -206,9 +215,10 @@ std::uint64_t connection::start(manager_op op, std::uint64_t object, const remot
 
 void connection::tell(manager_op op, std::uint64_t object, std::uint64_t request,
                       const remote_payload& what) noexcept {
+    if (!ours()) return;
     try {
         const std::scoped_lock lock{mutex_};
-        if (failure_ || !ours()) return;
+        if (failure_) return;
         frame_header header;
         header.op = static_cast<std::uint16_t>(op);
         header.object = object;
@@ -249,6 +259,7 @@ remote_ptr connection::adopt(remote_reply&& reply) {
 }
 
 void connection::forget(std::uint64_t id) noexcept {
+    if (!ours()) return;
     {
         const std::scoped_lock lock{mutex_};
         const auto found = handles_.find(id);
@@ -267,8 +278,9 @@ std::uint64_t connection::number_of(const remote_object& object) const noexcept 
 bool connection::same_build() const noexcept { return server_.build_id == program_build_id(); }
 
 bool connection::usable() {
+    if (!ours()) return false;
     const std::scoped_lock lock{mutex_};
-    if (failure_ || !ours()) return false;
+    if (failure_) return false;
     // A connection that nobody uses learns of its end only now.
     pollfd entry{link_->socket(), POLLRDHUP, 0};
     return ::poll(&entry, 1, 0) == 0;
@@ -284,9 +296,6 @@ void connection::explain_end(std::function<std::string()> how) {
 std::uint64_t connection::send_request(manager_op op, std::uint64_t object,
                                        const remote_payload& what, std::uint64_t timeout,
                                        const in_flight& entry) {
-    if (!ours())
-        throw error{"coproc: this proxy came here by a fork; send it to the other process "
-                    "instead, as an argument or through a queue"};
     if (failure_) std::rethrow_exception(failure_);
     if (!what.descriptors.empty() && !link_->carries_descriptors()) link_->send_descriptors({});
     if (what.descriptors.size() > transport::most_descriptors)

@@ -124,6 +124,9 @@ private:
     /// Whether this is the process that connected, not a fork of it.
     [[nodiscard]] bool ours() const noexcept { return generation_ == count_forks(); }
 
+    /// Without the lock, which a thread may hold that is not here.
+    void require_ours() const;
+
     /// Until the reply, a failure, or the end of its patience.
     void wait_for_reply(std::unique_lock<std::mutex>& lock, std::uint64_t id, sync_wait& own);
     /// Under the lock. False: the request was not sent, and will not be.

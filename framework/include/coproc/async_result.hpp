@@ -54,8 +54,9 @@ public:
     /// The same, for at most `timeout`; throws timeout_error (kind waiting), and the handle stays
     /// usable.
     R get(duration timeout) {
-        if (!wait(timeout)) throw timeout_error{timeout_kind::waiting};
-        return take();
+        const auto until = detail::deadline_after(timeout);
+        if (!state().wait(until)) throw timeout_error{timeout_kind::waiting};
+        return state_->take(until);
     }
 
     /// Waits until the value or the error is there. A thread that waits helps to fetch it.
@@ -81,7 +82,8 @@ public:
     /// Calls `on_value(const R&)` (`on_value()` for void) or `on_error(std::exception_ptr)` once
     /// the result is there, also when it is already; on pool_options::callback_executor, never on
     /// the library's reactor. What a callback throws goes to the log hook. Without `on_error` an
-    /// error counts as not looked at.
+    /// error counts as not looked at. If the value has been taken, `on_error` gets a
+    /// std::future_error.
     template <class OnValue, class OnError = std::nullptr_t>
     async_result& then(OnValue&& on_value, OnError&& on_error = {}) & {
         detail::attach_then(pointer(), std::forward<OnValue>(on_value),

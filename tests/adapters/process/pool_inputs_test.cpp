@@ -5,10 +5,15 @@
 // nothing else.
 
 #include "pool_faults.hpp"
+#include "support/forked.hpp"
 
 #include <os/limits.hpp>
 
+#include <memory>
+#include <numeric>
 #include <ranges>
+#include <stdexcept>
+#include <string_view>
 
 using namespace coproc_test;
 
@@ -571,4 +576,47 @@ TEST_CASE("a result of more than 4 GiB arrives whole where memory allows") {
     CHECK(text.back() == 'y');
     CHECK(text[size - 1] == 'x');
     CHECK(ends(pool));
+}
+
+TEST_CASE("ranges of pairs of iterators arrive as vectors") {
+    coproc::pool pool{on("process", 1)};
+    const std::vector<int> v{1, 2, 3};
+    const auto sum = [](const std::vector<int>& x) {
+        return std::accumulate(x.begin(), x.end(), 0);
+    };
+    CHECK(pool.apply(sum, std::ranges::subrange(v)) == 6);
+    const auto length = [](const std::vector<char>& x) { return x.size(); };
+    CHECK(pool.map(length, std::string_view{"a bcd"} | std::views::split(' ')) ==
+          std::vector<std::size_t>{1, 3});
+    const auto first = [](std::size_t n) {
+        static const std::vector<int> all{1, 2, 3};
+        return std::ranges::subrange(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(n));
+    };
+    CHECK(pool.apply(first, std::size_t{2}) == std::vector<int>{1, 2});
+}
+
+TEST_CASE("in the child of a fork, what it inherited leaves the parent's tasks alone") {
+    coproc::pool pool{on("process", 2)};
+    const auto inputs = std::views::iota(0, 200);
+    auto stream = std::make_unique<coproc::stream<int>>(pool.imap(slow_twice, inputs));
+    auto handle = pool.apply_async(slow_twice, 7);
+    int next = 0;
+    for (; next < 20; ++next)
+        REQUIRE(stream->next(patience) == 2 * next);
+    for (int i = 0; i < 5; ++i) {
+        forked child{[&] {
+            if (handle.cancel()) ::_exit(1);
+            try {
+                static_cast<void>(stream->next(1ms));
+                ::_exit(2);
+            } catch (const std::logic_error&) {}
+            stream.reset();
+            pool.close();
+        }};
+        CHECK(child.wait() == 0);
+        REQUIRE(stream->next(patience) == 2 * next++);
+    }
+    for (; next < 200; ++next)
+        REQUIRE(stream->next(patience) == 2 * next);
+    CHECK(handle.get(patience) == 14);
 }

@@ -70,16 +70,43 @@ public:
         if (loop_) loop_->move_in(*this);
     }
 
+    // Behind callbacks, which are shown the value before it is given away: waiting for them here
+    // would block the loop that may have to run them.
     void resume() noexcept override {
+        if constexpr (!std::is_void_v<R>)
+            if constexpr (!freely_copied<R>)
+                if (state_->has_readers()) {
+                    post_callback(state_->callback_executor(), behind_callbacks{this});
+                    return;
+                }
+        proceed();
+    }
+    ~handler_continuation() override { abandon(); }
+
+private:
+    /// Goes on also when the callbacks' executor has gone without running it.
+    class behind_callbacks {
+    public:
+        explicit behind_callbacks(handler_continuation* who) noexcept : who_{who} {}
+        behind_callbacks(behind_callbacks&& other) noexcept
+            : who_{std::exchange(other.who_, nullptr)} {}
+        behind_callbacks& operator=(behind_callbacks&&) = delete;
+        ~behind_callbacks() { (*this)(); }
+        void operator()() noexcept {
+            if (who_ != nullptr) std::exchange(who_, nullptr)->proceed();
+        }
+
+    private:
+        handler_continuation* who_;
+    };
+
+    void proceed() noexcept {
         if (const auto loop = loop_) { // this may be gone before move_out() returns
             if (!loop->move_out(*this)) ended();
         } else {
             posted();
         }
     }
-    ~handler_continuation() override { abandon(); }
-
-private:
     struct waiting {
         waiting(const executor_type& e, Handler&& h) : work{e}, handler{std::move(h)} {}
         boost::asio::executor_work_guard<executor_type> work;

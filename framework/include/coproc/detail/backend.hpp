@@ -84,4 +84,7 @@ void register_backend(std::string name, backend_factory factory);
 /// Validates the options, finds the backend by name and makes one.
 backend_ptr make_backend(const pool_options& options);
 
+/// Throws std::logic_error if it is inherited.
+void require_own(const backend& pool);
+
 } // namespace coproc::detail

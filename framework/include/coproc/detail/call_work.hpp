@@ -23,8 +23,13 @@ namespace coproc::detail {
 template <class Value>
 class pool_result : public result_state<Value>, public work {
 public:
-    bool cancel() noexcept final { return this->pool()->cancel(*this); }
-    void help() noexcept final { this->pool()->help(*this); }
+    // In the child of a fork the pool is its parent's, and so are the calls in its channels.
+    bool cancel() noexcept final {
+        return !this->pool()->inherited() && this->pool()->cancel(*this);
+    }
+    void help() noexcept final {
+        if (!this->pool()->inherited()) this->pool()->help(*this);
+    }
     const boost::asio::any_io_executor* callback_executor() const noexcept final {
         return this->pool()->callback_executor();
     }

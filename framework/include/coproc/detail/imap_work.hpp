@@ -68,6 +68,7 @@ public:
 
     // --- the consumer ------------------------------------------------------------------------------------------
     void abandon() noexcept override {
+        if (this->pool()->inherited()) return; // it is the parent's, and so may its lock be
         cancel();
         this->discard();
         const std::scoped_lock lock{mutex_};
@@ -175,6 +176,7 @@ private:
 
     /// Reads input until the window is full. Only one consumer is here at a time.
     void on_demand() override {
+        require_own(*this->pool());
         consumer_.store(std::this_thread::get_id(), std::memory_order_relaxed);
         {
             const std::scoped_lock lock{mutex_};

@@ -20,6 +20,7 @@
 #include <future>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -106,6 +107,10 @@ public:
     }
 
 protected:
+    using reader_count = std::atomic<std::uint32_t>;
+    /// Blocks until there is none; false when the deadline passed first.
+    static bool await_readers(reader_count& readers, std::optional<steady::time_point> until);
+    static void reader_gone(reader_count& readers) noexcept;
     void note_reader() noexcept { had_readers_.store(true, std::memory_order_release); }
 
 private:
@@ -136,10 +141,24 @@ using core_ptr = boost::intrusive_ptr<result_core>;
 template <class T>
 inline constexpr bool freely_copied =
     std::is_trivially_copyable_v<T> && std::is_copy_constructible_v<T>;
-template <class C, class Traits, class A>
-inline constexpr bool freely_copied<std::basic_string<C, Traits, A>> = true;
-template <class T, class A>
-inline constexpr bool freely_copied<std::vector<T, A>> = freely_copied<T>;
+template <class T>
+    requires std::is_copy_constructible_v<T> &&
+                 requires {
+                     typename T::value_type;
+                     typename T::allocator_type;
+                 } && (!std::is_trivially_copyable_v<T>) &&
+                 (!std::is_same_v<typename T::value_type, T>)
+inline constexpr bool freely_copied<T> = freely_copied<typename T::value_type>;
+template <class T>
+    requires(!std::is_trivially_copyable_v<std::optional<T>>)
+inline constexpr bool freely_copied<std::optional<T>> = freely_copied<T>;
+template <class A, class B>
+    requires(!std::is_trivially_copyable_v<std::pair<A, B>>)
+inline constexpr bool freely_copied<std::pair<A, B>> =
+    freely_copied<std::remove_const_t<A>> && freely_copied<B>;
+template <class... T>
+    requires(!std::is_trivially_copyable_v<std::tuple<T...>>)
+inline constexpr bool freely_copied<std::tuple<T...>> = (freely_copied<T> && ...);
 
 /// The state behind async_result<R>: a result_core with room for the value.
 ///
@@ -154,17 +173,19 @@ public:
         value_.emplace(std::forward<Args>(args)...);
     }
 
-    /// After ready(): the value, once, or the exception.
-    R take() {
+    /// After ready(): the value, once, or the exception. Throws timeout_error if callbacks that are
+    /// to see it first have not done so by then.
+    R take(std::optional<steady::time_point> until = {}) {
         mark_observed();
         if (error()) std::rethrow_exception(error());
         if (taken_.exchange(true, std::memory_order_relaxed))
             throw std::future_error{std::future_errc::future_already_retrieved};
         if (has_readers()) {
             if constexpr (freely_copied<R>) return *value_;
-            for (auto n = readers_.load(std::memory_order_acquire); n != 0;
-                 n = readers_.load(std::memory_order_acquire))
-                readers_.wait(n, std::memory_order_acquire);
+            if (!await_readers(readers_, until)) {
+                taken_.store(false, std::memory_order_relaxed);
+                throw timeout_error{timeout_kind::waiting};
+            }
         }
         R value = std::move(*value_);
         value_.reset();
@@ -175,17 +196,18 @@ public:
         if constexpr (!freely_copied<R>) readers_.fetch_add(1, std::memory_order_relaxed);
         note_reader();
     }
-    /// Shows the value to a reader that was added; nothing if it has been moved out before.
+    /// Shows the value to a reader that was added. False: it has been moved out before.
     template <class F>
-    void read(F&& see) {
-        if (value_) std::forward<F>(see)(std::as_const(*value_));
-        if constexpr (!freely_copied<R>)
-            if (readers_.fetch_sub(1, std::memory_order_acq_rel) == 1) readers_.notify_all();
+    bool read(F&& see) {
+        const bool is_there = value_.has_value();
+        if (is_there) std::forward<F>(see)(std::as_const(*value_));
+        if constexpr (!freely_copied<R>) reader_gone(readers_);
+        return is_there;
     }
 
 private:
     std::optional<R> value_;
-    std::atomic<std::uint32_t> readers_{0}; // that whoever takes the value waits for
+    result_core::reader_count readers_{0}; // that whoever takes the value waits for
     std::atomic<bool> taken_{false};
 };
 
@@ -193,7 +215,7 @@ template <>
 class result_state<void> : public result_core {
 public:
     void emplace() noexcept {}
-    void take() {
+    void take(const std::optional<steady::time_point>& /*until*/ = {}) {
         mark_observed();
         if (error()) std::rethrow_exception(error());
     }

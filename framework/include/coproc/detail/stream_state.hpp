@@ -86,7 +86,16 @@ protected:
             }
         }
         delivered_.fetch_add(1, std::memory_order_relaxed);
-        waiter->emplace(std::move(value));
+        try {
+            waiter->emplace(std::move(value));
+        } catch (...) { // by the value's own move: the consumer gets that, and no more
+            {
+                const std::scoped_lock lock{mutex_};
+                ended_ = true;
+            }
+            finish_item(*waiter, std::current_exception());
+            return;
+        }
         waiter->complete();
     }
     /// How many values the consumer has got.

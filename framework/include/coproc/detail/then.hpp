@@ -42,23 +42,27 @@ private:
 
     void show() noexcept {
         if (const auto& error = state_->error()) {
-            if constexpr (std::is_invocable_v<OnError&, const std::exception_ptr&>)
-                run_callback(*state_, [&] { on_error_(error); });
-            else if constexpr (!std::is_same_v<OnError, std::nullptr_t>)
-                run_callback(*state_, [&] {
-                    try {
-                        std::rethrow_exception(error);
-                    } catch (const std::exception& e) {
-                        on_error_(e);
-                    }
-                });
+            show(error);
         } else if constexpr (!std::is_same_v<OnValue, std::nullptr_t>) {
             if constexpr (std::is_void_v<R>)
                 run_callback(*state_, [&] { on_value_(); });
-            else
-                state_->read(
-                    [&](const R& value) { run_callback(*state_, [&] { on_value_(value); }); });
+            else if (!state_->read(
+                         [&](const R& value) { run_callback(*state_, [&] { on_value_(value); }); }))
+                show(std::make_exception_ptr(
+                    std::future_error{std::future_errc::future_already_retrieved}));
         }
+    }
+    void show(const std::exception_ptr& error) noexcept {
+        if constexpr (std::is_invocable_v<OnError&, const std::exception_ptr&>)
+            run_callback(*state_, [&] { on_error_(error); });
+        else if constexpr (!std::is_same_v<OnError, std::nullptr_t>)
+            run_callback(*state_, [&] {
+                try {
+                    std::rethrow_exception(error);
+                } catch (const std::exception& e) {
+                    on_error_(e);
+                }
+            });
     }
 
     state_pointer state_;

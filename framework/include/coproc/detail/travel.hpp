@@ -117,7 +117,7 @@ travel_type_t<T> to_travel(T&& value) {
         return target(value);
     } else if constexpr (std::is_constructible_v<target, T> && !borrowing<source>) {
         return target(static_cast<T&&>(value));
-    } else if constexpr (requires { std::tuple_size<source>::value; }) {
+    } else if constexpr (requires { std::tuple_size<source>::value; } && !borrowing<source>) {
         return std::apply(
             [](auto&&... x) { return target{to_travel(static_cast<decltype(x)>(x))...}; },
             static_cast<T&&>(value));
