@@ -129,6 +129,7 @@ bool dispatcher::cancel(work& w, std::exception_ptr error, failure_kind kind, ef
                 out.stop.push_back({i, f.what.id});
                 f.what.of.reset(); // a ghost: the worker is still busy with it, but nobody wants it
                 --w.in_flight_;
+                w.left_behind_ = true;
                 if (&f == &workers_[i].inflight.front()) set_deadline(i, time_point::max());
             }
     settle_if_done(w, out);

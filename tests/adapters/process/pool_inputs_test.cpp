@@ -9,6 +9,7 @@
 
 #include <os/limits.hpp>
 
+#include <csignal>
 #include <memory>
 #include <numeric>
 #include <ranges>
@@ -619,4 +620,50 @@ TEST_CASE("in the child of a fork, what it inherited leaves the parent's tasks a
     for (; next < 200; ++next)
         REQUIRE(stream->next(patience) == 2 * next);
     CHECK(handle.get(patience) == 14);
+}
+
+namespace {
+
+int send_and_perish(const coproc::connection<int>& end) {
+    end.send(1);
+    ::raise(SIGKILL);
+    return 0;
+}
+int send_and_throw(const coproc::connection<int>& end) {
+    end.send(1);
+    throw std::runtime_error{"enough"};
+}
+int send_and_linger(const coproc::connection<int>& end) {
+    end.send(1);
+    for (;;)
+        ::pause();
+}
+
+} // namespace
+
+TEST_CASE("a task that fails takes its arguments with it, though its handle is kept") {
+    coproc::pool pool{on("process", 1)};
+    auto [here, there] = coproc::pipe<int>();
+    const auto function = GENERATE(&send_and_perish, &send_and_throw, &send_and_linger);
+    const auto timely = pool.with({.timeout = 300ms});
+    const auto check = [&end = here](auto result) {
+        CHECK(end.recv(patience) == 1);
+        result.wait();
+        CHECK_FALSE(result.successful());
+        CHECK_THROWS_AS(end.recv(patience), coproc::end_of_stream_error);
+        CHECK_THROWS(result.get());
+    };
+    SECTION("a call") {
+        auto result = timely.apply_async(function, std::move(there));
+        there.close();
+        check(std::move(result));
+    }
+    SECTION("an item") {
+        std::vector<coproc::connection<int>> ends;
+        ends.push_back(std::move(there));
+        there.close();
+        auto result = timely.map_async(function, std::move(ends));
+        ends.clear();
+        check(std::move(result));
+    }
 }

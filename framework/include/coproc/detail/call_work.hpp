@@ -110,6 +110,7 @@ public:
     void fail(std::uint64_t /*index*/, std::exception_ptr error) noexcept override {
         this->set_error(std::move(error));
     }
+    void let_go() noexcept override { call_.reset(); }
     void finish() noexcept override { this->complete(); }
 
 private:

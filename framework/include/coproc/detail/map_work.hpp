@@ -154,6 +154,7 @@ public:
         failed_at_ = index;
         this->set_error(std::move(error));
     }
+    void let_go() noexcept override { inputs_.release(0, inputs_.size()); }
     void finish() noexcept override {
         if constexpr (std::is_void_v<R>) {
             this->complete();

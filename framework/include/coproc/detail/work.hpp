@@ -118,6 +118,10 @@ public:
 
     // -------------------------------------------------------------------------------------------------------------
 
+    /// Before finish(), where chunks do not run in place: nobody reads its inputs any more, so what
+    /// is left of them is let go of. Not if it was cancelled while some were handed out.
+    virtual void let_go() noexcept {}
+    [[nodiscard]] bool left_behind() const noexcept { return left_behind_; }
     /// Nothing of it waits or runs any more: publishes the result. Without locks, once.
     virtual void finish() noexcept = 0;
 
@@ -196,6 +200,7 @@ private:
     bool more_to_come_;
     bool settled_ = false; // finish() is due or done
     bool failed_ = false;
+    bool left_behind_ = false; // when it was cancelled, somebody had some of it
     steady::time_point queue_deadline_ = steady::time_point::max();
 };
 
