@@ -6,15 +6,8 @@
 #include <coproc/detail/thread_own.hpp>
 
 #include <atomic>
+#include <sanitized.hpp>
 #include <utility>
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define COPROC_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define COPROC_SANITIZED 1
-#endif
-#endif
 
 namespace coproc::detail {
 

@@ -80,7 +80,7 @@ void pool::terminate() {
     if (backend_ && !backend_->inherited()) backend_->terminate();
 }
 
-void pool::prepare_join() {
+void pool::require_joinable() const {
     if (!backend_) return;
     detail::require_own(*backend_);
     if (!backend_->closed())
@@ -90,22 +90,23 @@ void pool::prepare_join() {
         throw std::logic_error{"coproc: a task cannot wait for the end of the pool that runs it"};
 }
 
+void pool::prepare_to_block() {
+    require_joinable();
+    if (backend_) backend_->abandon_streams_of(std::this_thread::get_id());
+}
+
 void pool::join() {
-    prepare_join();
-    if (!backend_) return;
-    backend_->abandon_streams_of(std::this_thread::get_id());
-    backend_->joined().wait();
+    prepare_to_block();
+    if (backend_) backend_->joined().wait();
 }
 
 bool pool::join(duration timeout) {
-    prepare_join();
-    if (!backend_) return true;
-    backend_->abandon_streams_of(std::this_thread::get_id());
-    return backend_->joined().wait(detail::deadline_after(timeout));
+    prepare_to_block();
+    return !backend_ || backend_->joined().wait(detail::deadline_after(timeout));
 }
 
 detail::state_ptr<void> pool::join_state() {
-    prepare_join();
+    require_joinable();
     detail::state_ptr<void> state{new detail::result_state<void>};
     auto* relay = new join_relay{state};
     if (!backend_ || !backend_->joined().attach(*relay)) relay->resume();

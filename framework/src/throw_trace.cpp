@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
+#include <sanitized.hpp>
 #include <unistd.h>
 
 #if !defined(COPROC_THROW_BACKTRACES)
@@ -20,15 +21,6 @@
 #endif
 
 // Sanitizers stand in front of __cxa_throw themselves.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define COPROC_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||                         \
-    __has_feature(memory_sanitizer)
-#define COPROC_SANITIZED 1
-#endif
-#endif
-
 #if COPROC_THROW_BACKTRACES && defined(__GLIBC__) && !defined(COPROC_SANITIZED)
 #define COPROC_TRACES_THROWS 1
 #endif

@@ -50,7 +50,7 @@ public:
                                      const remote_payload& what,
                                      std::chrono::nanoseconds patience) = 0;
     /// The server itself, for requests that are about no object.
-    [[nodiscard]] virtual target_ptr root() = 0;
+    [[nodiscard]] virtual std::shared_ptr<remote_target> root() = 0;
     /// An object that the reply to create, find, redeem or make names.
     virtual remote_ptr adopt(remote_reply&& reply) = 0;
     /// Without a reply.

@@ -234,7 +234,9 @@ void connection::tell(manager_op op, std::uint64_t object, std::uint64_t request
 
 // --- objects -------------------------------------------------------------------------------------
 
-target_ptr connection::root() { return std::make_shared<server_root>(shared_from_this()); }
+std::shared_ptr<remote_target> connection::root() {
+    return std::make_shared<server_root>(shared_from_this());
+}
 
 remote_ptr connection::adopt(remote_reply&& reply) {
     require_ok(reply);

@@ -63,7 +63,7 @@ public:
     void tell(manager_op op, std::uint64_t object, std::uint64_t request,
               const remote_payload& what) noexcept override;
 
-    [[nodiscard]] target_ptr root() override;
+    [[nodiscard]] std::shared_ptr<remote_target> root() override;
     remote_ptr adopt(remote_reply&& reply) override;
     /// The handle of this object is gone: so is its reference.
     void forget(std::uint64_t id) noexcept;

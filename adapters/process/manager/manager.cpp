@@ -145,7 +145,7 @@ detail::remote_payload manager::named(std::string_view name) {
     return what;
 }
 
-detail::target_ptr manager::root() const { return state_->client->root(); }
+std::shared_ptr<detail::remote_target> manager::root() const { return state_->client->root(); }
 
 detail::object_in_reply manager::made() const { return detail::object_in_reply{state_->client}; }
 detail::object_in_reply manager::found(std::string_view name, const std::string& type) const {

@@ -15,12 +15,6 @@ std::uint64_t server_root::start(manager_op op, const remote_payload& what, std:
                                  remote_waiter& waiter) const {
     return over_->start(op, 0, what, timeout, waiter);
 }
-void server_root::cancel(std::uint64_t request) const noexcept {
-    over_->tell(manager_op::cancel, 0, request, {});
-}
-void server_root::give_back(const remote_payload& what) const noexcept {
-    over_->tell(manager_op::give_back, 0, 0, what);
-}
 
 remote_handle::~remote_handle() { over_->forget(id_); }
 

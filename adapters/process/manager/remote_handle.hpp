@@ -22,8 +22,6 @@ public:
 
     std::uint64_t start(manager_op op, const remote_payload& what, std::uint64_t timeout,
                         remote_waiter& waiter) const override;
-    void cancel(std::uint64_t request) const noexcept override;
-    void give_back(const remote_payload& what) const noexcept override;
 
 private:
     std::shared_ptr<connection> over_;

@@ -276,8 +276,8 @@ void process_backend::carry_out(plan& p, const listener& by) {
         if (s.seat) take_back(s.seat, s.chunk_id, true);
     for (const auto& seat : p.assign)
         send(seat, by);
-    for (const auto& w :
-         p.finished) { // before workers are started: that takes a thousand times as long
+    // Before workers are started, which takes a thousand times as long.
+    for (const auto& w : p.finished) {
         if (!w->left_behind()) w->let_go();
         w->finish();
     }

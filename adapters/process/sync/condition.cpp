@@ -191,15 +191,6 @@ private:
 } // namespace
 
 bool condition_object::wait(const held_lock& lock, shared::deadline until) {
-    try {
-        return wait_and_relock(lock, until);
-    } catch (const owner_died_error&) {
-        lock.guard_.release();
-        throw;
-    }
-}
-
-bool condition_object::wait_and_relock(const held_lock& lock, shared::deadline until) {
     // From here on it is notified; so nothing is lost between this and the unlock.
     taken_place place{*this};
     unsigned depth = 0;
@@ -209,10 +200,16 @@ bool condition_object::wait_and_relock(const held_lock& lock, shared::deadline u
         depth = lock.recursive_->unlock_all();
 
     const auto relock = [&] {
-        if (lock.mutex_ != nullptr)
-            lock.mutex_->wait(mutex_object::released, {}, [&] { return lock.mutex_->attempt(); });
-        else
-            lock.recursive_->relock(depth);
+        try {
+            if (lock.mutex_ != nullptr)
+                lock.mutex_->wait(mutex_object::released, {},
+                                  [&] { return lock.mutex_->attempt(); });
+            else
+                lock.recursive_->relock(depth);
+        } catch (const owner_died_error&) {
+            lock.guard_.release();
+            throw;
+        }
     };
     bool in_time = false;
     try {
@@ -271,14 +268,13 @@ public:
     /// coroutine's.
     void abandon() noexcept override {
         std::unique_lock hold{changing_};
+        if (!has_lock_) guard_.release();
         if (step_ == step::over) {
             hold.unlock();
             cancel();
-            if (!has_lock_) guard_.release();
             return;
         }
         const auto waited_for = std::exchange(step_, step::over);
-        guard_.release();
         give_up_place();
         fail(cancellation());
         hold.unlock();

@@ -65,7 +65,6 @@ private:
         shared::word32 unused;
     };
 
-    bool wait_and_relock(const held_lock& lock, shared::deadline until);
     [[nodiscard]] slot& place_at(unsigned index) const noexcept {
         return reinterpret_cast<slot*>(extra())[index];
     }

@@ -135,7 +135,8 @@ private:
     static task_options options_of_calls() noexcept { return {}; }
 
     detail::state_ptr<void> join_state();
-    void prepare_join();
+    void require_joinable() const;
+    void prepare_to_block();
 
     detail::backend_ptr backend_;
 };

@@ -248,7 +248,7 @@ private:
     template <class Proxy, class... Initial>
     [[nodiscard]] Proxy create(detail::hosted_kind kind, const Initial&... initial) const {
         return Proxy::of(create_object(detail::manager_op::create,
-                                       detail::pack_create<Proxy>(kind, initial...)));
+                                       detail::pack(kind, Proxy::type(), initial...)));
     }
     template <class Proxy, class Token, class... Initial>
     auto start_create(detail::hosted_kind kind, Token&& token, Initial&&... initial) const {
@@ -256,7 +256,7 @@ private:
             root(),
             [kind, kept = detail::keep_arguments(std::forward<Initial>(initial)...)] {
                 return std::apply(
-                    [kind](const auto&... x) { return detail::pack_create<Proxy>(kind, x...); },
+                    [kind](const auto&... x) { return detail::pack(kind, Proxy::type(), x...); },
                     *kept);
             },
             detail::read_object<Proxy>{made()}, std::forward<Token>(token));
@@ -308,7 +308,7 @@ private:
     /// Returns its number at the server.
     std::uint64_t require_own(std::string_view name, const detail::remote_ptr& object) const;
     void require_same_build() const;
-    [[nodiscard]] detail::target_ptr root() const;
+    [[nodiscard]] std::shared_ptr<detail::remote_target> root() const;
     [[nodiscard]] detail::object_in_reply made() const;
     [[nodiscard]] detail::object_in_reply found(std::string_view name,
                                                 const std::string& type) const;

@@ -88,8 +88,8 @@ private:
             using function_type = std::decay_t<F>;
             using result = detail::remote_result_t<T, function_type, Args...>;
             require_same_build();
-            auto kept = std::make_shared<std::tuple<function_type, travel_t<Args>...>>(
-                function, detail::to_travel(std::forward<Args>(args))...);
+            auto kept =
+                detail::keep_arguments(function, detail::to_travel(std::forward<Args>(args))...);
             return this->template start_<result, op::call>(boost::asio::deferred, [kept] {
                 return std::apply(
                     [](const auto&... x) { return pack_kept<result, travel_t<Args>...>(x...); },

@@ -73,13 +73,10 @@ public:
     // Behind callbacks, which are shown the value before it is given away: waiting for them here
     // would block the loop that may have to run them.
     void resume() noexcept override {
-        if constexpr (!std::is_void_v<R>)
-            if constexpr (!freely_copied<R>)
-                if (state_->has_readers()) {
-                    post_callback(state_->callback_executor(), behind_callbacks{this});
-                    return;
-                }
-        proceed();
+        if (state_->shown_first())
+            post_callback(state_->callback_executor(), behind_callbacks{this});
+        else
+            proceed();
     }
     ~handler_continuation() override { abandon(); }
 
@@ -107,6 +104,7 @@ private:
             posted();
         }
     }
+
     struct waiting {
         waiting(const executor_type& e, Handler&& h) : work{e}, handler{std::move(h)} {}
         boost::asio::executor_work_guard<executor_type> work;

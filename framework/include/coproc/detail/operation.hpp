@@ -10,6 +10,8 @@
 
 #include <atomic>
 #include <exception>
+#include <memory>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -114,6 +116,12 @@ struct initiate_operation {
     // Inside Asio's binders g++ 12 takes an empty object for an uninitialised one, and warns.
     char not_empty = 0;
 };
+
+/// The arguments of an operation that is started later.
+template <class... T>
+auto keep_arguments(T&&... values) {
+    return std::make_shared<std::tuple<std::decay_t<T>...>>(std::forward<T>(values)...);
+}
 
 /// `start` is called when the operation is initiated (with asio::deferred: when it is awaited), on
 /// the initiating thread, and returns a state_ptr<R>; what it throws completes the operation.

@@ -146,18 +146,14 @@ template <class T>
                  requires {
                      typename T::value_type;
                      typename T::allocator_type;
-                 } && (!std::is_trivially_copyable_v<T>) &&
-                 (!std::is_same_v<typename T::value_type, T>)
+                 } && (!std::is_same_v<typename T::value_type, T>)
 inline constexpr bool freely_copied<T> = freely_copied<typename T::value_type>;
 template <class T>
-    requires(!std::is_trivially_copyable_v<std::optional<T>>)
 inline constexpr bool freely_copied<std::optional<T>> = freely_copied<T>;
 template <class A, class B>
-    requires(!std::is_trivially_copyable_v<std::pair<A, B>>)
 inline constexpr bool freely_copied<std::pair<A, B>> =
     freely_copied<std::remove_const_t<A>> && freely_copied<B>;
 template <class... T>
-    requires(!std::is_trivially_copyable_v<std::tuple<T...>>)
 inline constexpr bool freely_copied<std::tuple<T...>> = (freely_copied<T> && ...);
 
 /// The state behind async_result<R>: a result_core with room for the value.
@@ -192,6 +188,8 @@ public:
         return value;
     }
 
+    /// take() would wait for readers.
+    [[nodiscard]] bool shown_first() const noexcept { return !freely_copied<R> && has_readers(); }
     void add_reader() noexcept {
         if constexpr (!freely_copied<R>) readers_.fetch_add(1, std::memory_order_relaxed);
         note_reader();
@@ -215,6 +213,7 @@ template <>
 class result_state<void> : public result_core {
 public:
     void emplace() noexcept {}
+    [[nodiscard]] bool shown_first() const noexcept { return false; }
     void take(const std::optional<steady::time_point>& /*until*/ = {}) {
         mark_observed();
         if (error()) std::rethrow_exception(error());

@@ -300,6 +300,16 @@ TEST_CASE("deaths: a wait cannot have a lock back whose owner has died") {
     const coproc::mutex mutex;
     const coproc::condition condition;
     const coproc::event waits;
+    const auto notify_and_die = [&] {
+        in_one_that_dies([&] {
+            mutex.lock();
+            condition.notify_one();
+        });
+    };
+    const auto hold_and_wait = [&]() -> asio::awaitable<void> {
+        std::unique_lock held{mutex};
+        co_await condition.async_wait(held);
+    };
     bool abandoned = false;
     SECTION("blocking") {
         bool told = false;
@@ -313,10 +323,7 @@ TEST_CASE("deaths: a wait cannot have a lock back whose owner has died") {
             }
         }};
         REQUIRE(waits.wait(patience));
-        in_one_that_dies([&] {
-            mutex.lock();
-            condition.notify_one();
-        });
+        notify_and_die();
         other.join();
         CHECK(told);
     }
@@ -326,10 +333,7 @@ TEST_CASE("deaths: a wait cannot have a lock back whose owner has died") {
         mutex.lock();
         condition.async_wait(
             mutex, asio::bind_executor(context, [&](std::exception_ptr e) { error = e; }));
-        in_one_that_dies([&] {
-            mutex.lock();
-            condition.notify_one();
-        });
+        notify_and_die();
         context.run_for(patience);
         REQUIRE(error);
         CHECK_THROWS_AS(std::rethrow_exception(error), coproc::owner_died_error);
@@ -346,48 +350,27 @@ TEST_CASE("deaths: a wait cannot have a lock back whose owner has died") {
             }
         }};
         REQUIRE(waits.wait(patience));
-        in_one_that_dies([&] {
-            mutex.lock();
-            condition.notify_one();
-        });
+        notify_and_die();
         other.join();
         CHECK(told);
     }
     SECTION("awaiting, with a std::unique_lock") {
         asio::io_context context;
         bool told = false;
-        asio::co_spawn(
-            context,
-            [&]() -> asio::awaitable<void> {
-                std::unique_lock held{mutex};
-                co_await condition.async_wait(held);
-            },
-            [&](const std::exception_ptr& error) {
-                CHECK_THROWS_AS(std::rethrow_exception(error), coproc::owner_died_error);
-                told = true;
-            });
-        context.poll();
-        in_one_that_dies([&] {
-            mutex.lock();
-            condition.notify_one();
+        asio::co_spawn(context, hold_and_wait, [&](const std::exception_ptr& error) {
+            CHECK_THROWS_AS(std::rethrow_exception(error), coproc::owner_died_error);
+            told = true;
         });
+        context.poll();
+        notify_and_die();
         context.run_for(patience);
         CHECK(told);
     }
     SECTION("abandoned, with a std::unique_lock") {
         asio::io_context context;
-        asio::co_spawn(
-            context,
-            [&]() -> asio::awaitable<void> {
-                std::unique_lock held{mutex};
-                co_await condition.async_wait(held);
-            },
-            asio::detached);
+        asio::co_spawn(context, hold_and_wait, asio::detached);
         context.poll();
-        in_one_that_dies([&] {
-            mutex.lock();
-            condition.notify_one();
-        });
+        notify_and_die();
         abandoned = true;
     }
     try {

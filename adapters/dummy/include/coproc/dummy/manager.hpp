@@ -132,7 +132,7 @@ public:
     template <class T, detail::token_for<value_proxy<T>> Token = boost::asio::deferred_t>
     auto async_value(T initial, Token&& token = Token()) const {
         return now<value_proxy<T>>(
-            [kept = detail::threads::keep_arguments(std::move(initial))](const manager& m) {
+            [kept = detail::keep_arguments(std::move(initial))](const manager& m) {
                 return m.value<T>(std::move(std::get<0>(*kept)));
             },
             std::forward<Token>(token));
@@ -144,7 +144,7 @@ public:
     template <class T, detail::token_for<array_proxy<T>> Token = boost::asio::deferred_t>
     auto async_array(std::size_t length, T initial, Token&& token = Token()) const {
         return now<array_proxy<T>>(
-            [length, kept = detail::threads::keep_arguments(std::move(initial))](const manager& m) {
+            [length, kept = detail::keep_arguments(std::move(initial))](const manager& m) {
                 return m.array<T>(length, std::get<0>(*kept));
             },
             std::forward<Token>(token));
@@ -257,7 +257,7 @@ private:
         } else {
             require_open();
             return detail::async_start<object_proxy<T>>(
-                [kept = detail::threads::keep_arguments(std::forward<Args>(args)...)] {
+                [kept = detail::keep_arguments(std::forward<Args>(args)...)] {
                     return detail::threads::call_on<object_proxy<T>>(
                         detail::threads::call_lane(), [kept] {
                             return std::apply(

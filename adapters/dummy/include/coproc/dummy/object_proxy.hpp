@@ -103,8 +103,8 @@ private:
         using result = result_of<std::decay_t<F>, Args...>;
         static_cast<void>(this->state());
         return detail::async_start<result>(
-            [state = this->held(), kept = detail::threads::keep_arguments(
-                                       std::forward<F>(function), std::forward<Args>(args)...)] {
+            [state = this->held(), kept = detail::keep_arguments(std::forward<F>(function),
+                                                                 std::forward<Args>(args)...)] {
                 return begin<result>(state, kept);
             },
             boost::asio::deferred);
@@ -114,8 +114,8 @@ private:
         const auto until = detail::deadline_after(this->patience());
         static_cast<void>(this->state());
         const auto called = begin<result_of<std::decay_t<F>, Args...>>(
-            this->held(), detail::threads::keep_arguments(std::forward<F>(function),
-                                                          std::forward<Args>(args)...));
+            this->held(),
+            detail::keep_arguments(std::forward<F>(function), std::forward<Args>(args)...));
         if (!called->wait(until)) detail::threads::throw_gave_up();
         return called->take();
     }

@@ -9,19 +9,12 @@
 
 #include <memory>
 #include <string>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
 namespace coproc::detail {
 
 class manager_client;
-
-/// A new built-in object with this to begin with.
-template <class Proxy, class... Initial>
-remote_payload pack_create(hosted_kind kind, const Initial&... initial) {
-    return pack(kind, Proxy::type(), initial...);
-}
 
 /// A new object of a class of the program's, which `function` makes of these arguments.
 template <class... Args>
@@ -66,12 +59,6 @@ public:
 private:
     object_in_reply how_;
 };
-
-/// The arguments of an operation that is started later.
-template <class... T>
-auto keep_arguments(T&&... values) {
-    return std::make_shared<const std::tuple<std::decay_t<T>...>>(std::forward<T>(values)...);
-}
 
 /// `Result` of ends_with_token for making a T.
 template <class T, class Proxy>

@@ -131,16 +131,11 @@ public:
     remote_target& operator=(const remote_target&) = delete;
     virtual ~remote_target() = default;
 
-    /// The request's number, for cancel. Throws as remote_object::call does, and then forgets the
-    /// waiter.
+    /// The request's number, for remote_object::cancel. Throws as remote_object::call does, and
+    /// then forgets the waiter.
     virtual std::uint64_t start(manager_op op, const remote_payload& what, std::uint64_t timeout,
                                 remote_waiter& waiter) const = 0;
-    /// The reply says whether it was in time.
-    virtual void cancel(std::uint64_t request) const noexcept = 0;
-    /// What came with a reply that nobody wants any more. No reply.
-    virtual void give_back(const remote_payload& what) const noexcept = 0;
 };
-using target_ptr = std::shared_ptr<const remote_target>;
 
 /// An object in a server, as long as somebody here holds it.
 class remote_object : public remote_target {
@@ -150,6 +145,10 @@ public:
     virtual remote_reply call(manager_op op, const remote_payload& what,
                               std::uint64_t timeout = wait_for_ever,
                               const remote_limit* limit = nullptr) const = 0;
+    /// The reply says whether it was in time.
+    virtual void cancel(std::uint64_t request) const noexcept = 0;
+    /// What came with a reply that nobody wants any more. No reply.
+    virtual void give_back(const remote_payload& what) const noexcept = 0;
 
     /// Functions mean the same there as here.
     [[nodiscard]] virtual bool same_build() const noexcept = 0;
@@ -161,6 +160,11 @@ public:
     virtual void encode(writer& w) const = 0;
 };
 using remote_ptr = std::shared_ptr<remote_object>;
+
+/// What such a request is sent to: only objects are waited at, or taken from.
+template <manager_op Op>
+using target_ptr =
+    std::shared_ptr<const std::conditional_t<is_parked(Op), remote_object, remote_target>>;
 
 /// Connects, if this process has no connection yet. Throws if the object is not of this type.
 remote_ptr decode_remote(reader& r, const std::string& type);

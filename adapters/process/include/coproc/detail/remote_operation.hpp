@@ -85,15 +85,15 @@ inline constexpr auto drop_late =
 template <class R, manager_op Op, class Read>
 class remote_operation final : public operation<R>, public remote_waiter {
 public:
-    remote_operation(target_ptr object, Read how)
+    remote_operation(target_ptr<Op> object, Read how)
         : object_{std::move(object)}, read_{std::move(how)} {}
     /// A reply that came in time, but no handler for it.
     ~remote_operation() override {
-        if constexpr (hands_out(Op) || refers(Op))
+        if constexpr (is_nowhere_else)
             if (unread_) drop_unread(std::move(reply_), read_);
     }
 
-    static state_ptr<R> begin(const target_ptr& object, const remote_payload& what,
+    static state_ptr<R> begin(const target_ptr<Op>& object, const remote_payload& what,
                               const Read& how) {
         held(object);
         boost::intrusive_ptr<remote_operation> made{new remote_operation{object, how}};
@@ -145,6 +145,8 @@ public:
     }
 
 private:
+    /// What comes with the reply.
+    static constexpr bool is_nowhere_else = hands_out(Op) || refers(Op);
     enum class phase : std::uint8_t { waiting, cancelled, replied };
 
     /// False: it was cancelled before.
@@ -168,7 +170,7 @@ private:
         const bool wanted = replied();
         if constexpr (!is_parked(Op))
             if (!wanted) {
-                if constexpr (hands_out(Op) || refers(Op)) drop_unread(std::move(reply), read_);
+                if constexpr (is_nowhere_else) drop_unread(std::move(reply), read_);
                 return;
             }
         reply_ = std::move(reply);
@@ -185,7 +187,7 @@ private:
         this->fail(std::move(error));
     }
 
-    target_ptr object_;
+    target_ptr<Op> object_;
     Read read_;
     std::uint64_t request_ = 0;
     std::atomic<phase> phase_{phase::waiting};
@@ -197,7 +199,7 @@ private:
 /// `make_payload()` is called when the request is sent, which is when the token says so, and
 /// `read(reply)` when its handler is about to run.
 template <class R, manager_op Op, class MakePayload, class Read, class Token>
-auto start_remote(target_ptr object, MakePayload make_payload, Read read, Token&& token) {
+auto start_remote(target_ptr<Op> object, MakePayload make_payload, Read read, Token&& token) {
     return async_start<R>(
         [object = std::move(object), make_payload = std::move(make_payload),
          read = std::move(read)] {

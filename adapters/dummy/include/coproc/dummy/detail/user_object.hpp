@@ -11,9 +11,7 @@
 #include <boost/asio/post.hpp>
 
 #include <functional>
-#include <memory>
 #include <mutex>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -55,12 +53,6 @@ state_ptr<R> call_on(const boost::asio::any_io_executor& executor, F call) {
         }
     });
     return made;
-}
-
-/// The arguments of an operation that is started later.
-template <class... T>
-auto keep_arguments(T&&... values) {
-    return std::make_shared<std::tuple<std::decay_t<T>...>>(std::forward<T>(values)...);
 }
 
 template <class T>
