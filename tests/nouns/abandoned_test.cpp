@@ -7,6 +7,11 @@
 #include "support/managers.hpp"
 #include "support/vocabularies.hpp"
 
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+
 using namespace coproc_test;
 
 namespace {
@@ -117,6 +122,20 @@ TEMPLATE_TEST_CASE("a std::unique_lock in a coroutine that is destroyed in a wai
     }
     CHECK(mutex.try_lock_for(patience));
     mutex.unlock();
+}
+
+TEMPLATE_TEST_CASE("a std::unique_lock is let alone once its abandoned wait's handler has gone", "",
+                   CONDITION_VOCABULARIES) {
+    const typename TestType::condition condition;
+    typename TestType::mutex mutex;
+    std::optional<std::unique_lock<typename TestType::mutex>> held{std::in_place, mutex};
+    {
+        asio::io_context context;
+        std::shared_ptr<void> end{nullptr, [&](void*) { held.emplace(mutex); }}; // in its place
+        condition.async_wait(
+            *held, asio::bind_executor(context, [end = std::move(end)](std::exception_ptr) {}));
+    }
+    CHECK(held->owns_lock());
 }
 
 TEMPLATE_TEST_CASE("an abandoned async_get", "", QUEUE_VOCABULARIES) {

@@ -17,6 +17,7 @@
 #include <sync/condition_object.hpp>
 #include <sync/mutex_object.hpp>
 #include <sync/recursive_mutex_object.hpp>
+#include <utility>
 
 namespace coproc {
 namespace detail {
@@ -268,7 +269,7 @@ public:
     /// coroutine's.
     void abandon() noexcept override {
         std::unique_lock hold{changing_};
-        if (!has_lock_) guard_.release();
+        if (!has_lock_) std::exchange(guard_, {}).release(); // the next time it may have gone
         if (step_ == step::over) {
             hold.unlock();
             cancel();
@@ -369,7 +370,7 @@ private:
 
     const std::shared_ptr<condition_object> condition_;
     const std::shared_ptr<mutex_object> mutex_;
-    const held_guard guard_;
+    held_guard guard_;
     const unsigned place_;
     mutable std::mutex changing_;
     step step_ = step::notification;
