@@ -279,3 +279,80 @@ TEMPLATE_TEST_CASE("condition: producers and consumers, blocking, timed and awai
     all_end(producers);
     CHECK(taken == 3 * items);
 }
+
+TEMPLATE_TEST_CASE("condition: an asynchronous wait for a predicate", "", CONDITION_VOCABULARIES) {
+    const typename TestType::condition condition;
+    typename TestType::mutex mutex;
+    int state = 0;
+    event_loop context;
+    mutex.lock();
+    SECTION("that holds at once") {
+        watched waits{context};
+        condition.async_wait(mutex, [] { return true; }, waits.token());
+        CHECK_NOTHROW(waits.get());
+    }
+    SECTION("after some notifications, of which most are too early") {
+        watched waits{context};
+        std::vector<int> seen;
+        condition.async_wait(
+            mutex,
+            [&] {
+                seen.push_back(state);
+                return state == 3;
+            },
+            waits.token());
+        for (int i = 1; i <= 3; ++i) {
+            mutex.lock();
+            state = i;
+            mutex.unlock();
+            condition.notify_one();
+            CHECK(eventually([&] { return waits.done() || seen.back() == i; }));
+            CHECK(waits.done() == (i == 3));
+        }
+        CHECK(seen == std::vector{0, 1, 2, 3});
+        CHECK_NOTHROW(waits.get());
+    }
+    SECTION("that throws") {
+        watched waits{context};
+        condition.async_wait(mutex, []() -> bool { throw std::out_of_range{"no"}; }, waits.token());
+        CHECK_THROWS_AS(waits.get(), std::out_of_range);
+    }
+    SECTION("that is cancelled") {
+        watched waits{context};
+        int asked = 0;
+        condition.async_wait(mutex, [&] { return ++asked == 3; }, waits.token());
+        condition.notify_one();
+        CHECK(eventually([&] { return waits.done() || asked == 2; }));
+        waits.cancel();
+        CHECK_THROWS_AS(waits.get(), coproc::cancelled_error);
+        CHECK(asked == 2);
+    }
+    SECTION("in a coroutine") {
+        bool over = false;
+        asio::co_spawn(
+            context,
+            [](typename TestType::condition c, typename TestType::mutex& m, int& s,
+               bool& end) -> asio::awaitable<void> {
+                std::unique_lock held{m, std::adopt_lock};
+                auto wait = c.async_wait(held, [&s] { return s == 1; });
+                co_await std::move(wait);
+                end = held.owns_lock();
+                held.release();
+            }(condition, mutex, state, over),
+            asio::detached);
+        context.poll();
+        mutex.lock();
+        state = 1;
+        mutex.unlock();
+        condition.notify_all();
+        context.run_for(patience);
+        CHECK(over);
+    }
+    CHECK_FALSE(mutex.try_lock()); // it is held whatever came of it
+    mutex.unlock();
+
+    typename TestType::mutex other;
+    watched waits{context};
+    condition.async_wait(other, [] { return false; }, waits.token());
+    CHECK_THROWS_AS(waits.get(), std::logic_error);
+}

@@ -6,6 +6,7 @@
 #include <coproc/detail/handle.hpp>
 #include <coproc/detail/held_guard.hpp>
 #include <coproc/detail/operation.hpp>
+#include <coproc/detail/predicate_wait.hpp>
 #include <coproc/duration.hpp>
 #include <coproc/mutex.hpp>
 #include <coproc/recursive_mutex.hpp>
@@ -137,6 +138,17 @@ public:
         return detail::async_start<void>(
             [c = *this, &lock] { return c.start_wait(detail::held_lock{lock}); },
             std::forward<Token>(token));
+    }
+    /// Waits until `done()`, which is called with the lock held: at first where the operation is
+    /// started, and after notifications where the handler will run. What it throws completes the
+    /// operation. Otherwise as the form without a predicate.
+    template <detail::condition_lock Lock, detail::wait_predicate Predicate,
+              asio::completion_token_for<void(std::exception_ptr)> Token = asio::deferred_t>
+        requires(!detail::recursive_lock<Lock>)
+    auto async_wait(Lock& lock, Predicate&& done, Token&& token = Token()) const {
+        return detail::async_wait_until(
+            [c = *this, &lock] { return c.start_wait(detail::held_lock{lock}); },
+            std::forward<Predicate>(done), std::forward<Token>(token));
     }
 
     /// Wakes the one who has waited longest.
