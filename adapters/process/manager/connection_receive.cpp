@@ -9,7 +9,9 @@
 #include <os/spin.hpp>
 
 #include <algorithm>
+#include <cstring>
 #include <manager/connection.hpp>
+#include <span>
 #include <utility>
 
 namespace coproc::detail {
@@ -104,8 +106,17 @@ void connection::deliver(frame& in) {
     }
     if (in.op() != manager_op::reply)
         throw protocol_error{"coproc: the manager sent what no manager sends"};
-    remote_reply reply{static_cast<manager_status>(in.header.status), std::move(in.payload),
-                       take_descriptors(in.header.descriptors)};
+    remote_reply reply;
+    bool lost = false; // its descriptors
+    try {
+        reply = {static_cast<manager_status>(in.header.status), std::move(in.payload),
+                 take_descriptors(in.header.descriptors)};
+    } catch (const serialization_error& e) {
+        const std::span text{e.what(), std::strlen(e.what())};
+        const auto bytes = std::as_bytes(text);
+        reply = {manager_status::unsupported, {bytes.begin(), bytes.end()}, {}};
+        lost = true;
+    }
     in_flight to;
     {
         const std::scoped_lock lock{mutex_};
@@ -113,7 +124,8 @@ void connection::deliver(frame& in) {
         if (found == in_flight_.end())
             throw protocol_error{"coproc: the manager answers what nobody asked"};
         to = found->second;
-        if (to.takes && reply.ok()) acknowledge(in.header.id, to);
+        to.unwanted |= lost; // others may fare better
+        if (to.takes && (reply.ok() || lost)) acknowledge(in.header.id, to);
         in_flight_.erase(found); // not before: should that fail, it ends with all the others
         if (to.blocked != nullptr) {
             to.blocked->reply = std::move(reply);
@@ -141,12 +153,9 @@ void connection::acknowledge(std::uint64_t id, const in_flight& to) {
 }
 
 std::vector<int> connection::take_descriptors(std::uint32_t count) {
-    std::vector<os::unique_fd> taken(count);
-    for (auto& each : taken) {
-        each = link_->take_descriptor();
-        if (!each) throw protocol_error{"coproc: a descriptor of a message is missing"};
-    }
-    std::vector<int> result(count);
+    if (count == 0) return {};
+    auto taken = link_->take_descriptors(count);
+    std::vector<int> result(taken.size());
     std::ranges::transform(taken, result.begin(), &os::unique_fd::release);
     return result;
 }

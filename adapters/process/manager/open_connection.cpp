@@ -56,11 +56,9 @@ open_connection connect_to_manager(const client_address& address,
             if (!greeting.done()) continue;
             result.server = greeting.peer();
             if (where.local) {
-                ring_descriptors rings;
-                for (auto* each : {&rings.memory, &rings.server_bell, &rings.client_bell})
-                    *each = link.take_descriptor();
-                if (!rings.client_bell)
-                    throw protocol_error{"coproc: the manager sent no memory to share"};
+                auto shared = link.take_descriptors(3);
+                ring_descriptors rings{std::move(shared[0]), std::move(shared[1]),
+                                       std::move(shared[2])};
                 result.link = make_ring_transport(std::move(result.link), std::move(rings), false);
             }
             result.parser.allow(most_reply_bytes, where.local ? transport::most_descriptors : 0);

@@ -66,10 +66,16 @@ void manager_server::handle(const session_ptr& s, frame& in) {
     request.client = s->id;
     request.header = in.header;
     request.payload = std::move(in.payload);
-    for (std::uint32_t i = 0; i != in.header.descriptors; ++i) {
-        os::unique_fd next = s->link->take_descriptor();
-        if (!next) throw protocol_error{"coproc: a descriptor of a message is missing"};
-        request.descriptors.push_back(std::make_shared<const os::unique_fd>(std::move(next)));
+    if (in.header.descriptors != 0) {
+        try {
+            for (auto& each : s->link->take_descriptors(in.header.descriptors))
+                request.descriptors.push_back(
+                    std::make_shared<const os::unique_fd>(std::move(each)));
+        } catch (const serialization_error& e) {
+            objects_.refuse(s->id, in.header.id, manager_status::unsupported,
+                            std::string{e.what()} + " (the manager's)");
+            return;
+        }
     }
     if (in.op() == manager_op::shutdown && !s->local)
         throw protocol_error{"coproc: a manager is shut down by the program that started it"};

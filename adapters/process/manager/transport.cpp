@@ -23,7 +23,10 @@ bool transport::send_descriptors(std::span<const int>) {
         "coproc: a handle of this machine cannot be sent to a manager of another one"};
 }
 
-os::unique_fd transport::take_descriptor() { return os::unique_fd{}; }
+std::vector<os::unique_fd> transport::take_descriptors(std::size_t count) {
+    if (count != 0) throw protocol_error{"coproc: a message came without its descriptors"};
+    return {};
+}
 
 bool transport::arm(bool, bool) { return false; }
 
@@ -43,10 +46,12 @@ bool wait_for(const transport& on, std::optional<std::chrono::nanoseconds> timeo
 
 namespace {
 
-/// Descriptors that came on a Unix socket, in order.
+/// Descriptors that came on a Unix socket, in order. The kernel delivers those of one message at a
+/// time.
 class received_descriptors {
 public:
     void add(const msghdr& message) {
+        arrival next{{}, (message.msg_flags & MSG_CTRUNC) != 0};
         for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
              header = CMSG_NXTHDR(const_cast<msghdr*>(&message), header)) {
             if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
@@ -54,25 +59,36 @@ public:
             for (std::size_t i = 0; i != count; ++i) {
                 int fd = -1;
                 std::memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof fd);
-                waiting_.emplace_back(fd);
+                next.descriptors.emplace_back(fd);
             }
         }
+        if (next.descriptors.empty() && !next.cut) return;
+        waiting_.push_back(std::move(next));
         // They may be ahead of the messages in a ring that they belong to.
         if (waiting_.size() > most_waiting)
             throw protocol_error{"coproc: a manager's peer sends descriptors that nobody expects"};
     }
-    os::unique_fd take() {
-        if (waiting_.empty()) return os::unique_fd{};
-        os::unique_fd next = std::move(waiting_.front());
+    std::vector<os::unique_fd> take(std::size_t count) {
+        if (waiting_.empty()) throw protocol_error{"coproc: a descriptor of a message is missing"};
+        arrival next = std::move(waiting_.front());
         waiting_.pop_front();
-        return next;
+        if (next.cut)
+            throw serialization_error{
+                "coproc: descriptors of a message were lost: this process has too many open files"};
+        if (next.descriptors.size() != count)
+            throw protocol_error{"coproc: a message came with other descriptors than it names"};
+        return std::move(next.descriptors);
     }
     [[nodiscard]] bool empty() const noexcept { return waiting_.empty(); }
 
 private:
+    struct arrival {
+        std::vector<os::unique_fd> descriptors;
+        bool cut; // some were lost
+    };
     static constexpr std::size_t most_waiting = 8192;
 
-    std::deque<os::unique_fd> waiting_;
+    std::deque<arrival> waiting_;
 };
 
 transport::progress receive(int socket, std::span<std::byte> into, received_descriptors* with) {
@@ -88,7 +104,8 @@ transport::progress receive(int socket, std::span<std::byte> into, received_desc
     const ssize_t n =
         os::retry([&] { return ::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC); });
     if (n < 0) return {0, errno != EAGAIN && errno != EWOULDBLOCK};
-    if (with != nullptr && message.msg_controllen != 0) with->add(message);
+    if (with != nullptr && (message.msg_controllen != 0 || (message.msg_flags & MSG_CTRUNC) != 0))
+        with->add(message);
     return {static_cast<std::size_t>(n), n == 0};
 }
 
@@ -135,7 +152,9 @@ public:
         outgoing_.assign(descriptors.begin(), descriptors.end());
         return true;
     }
-    os::unique_fd take_descriptor() override { return arrived_.take(); }
+    std::vector<os::unique_fd> take_descriptors(std::size_t count) override {
+        return arrived_.take(count);
+    }
 
     os::unique_fd give_up() noexcept { return std::move(socket_); }
 
@@ -217,12 +236,12 @@ public:
         static constexpr std::byte mark{};
         return transmit(socket(), {&mark, 1}, descriptors).bytes == 1;
     }
-    os::unique_fd take_descriptor() override {
+    std::vector<os::unique_fd> take_descriptors(std::size_t count) override {
         if (arrived_.empty()) {
             std::byte mark[64];
             receive(socket(), mark, &arrived_);
         }
-        return arrived_.take();
+        return arrived_.take(count);
     }
 
     bool peer_gone() override {

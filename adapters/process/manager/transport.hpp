@@ -43,8 +43,9 @@ public:
     [[nodiscard]] virtual bool carries_descriptors() const noexcept { return false; }
     /// Before the bytes of the message they belong to. False: would block.
     virtual bool send_descriptors(std::span<const int> descriptors);
-    /// Those that came so far, in order; empty: none (yet).
-    virtual os::unique_fd take_descriptor();
+    /// Those of the next message that has any. Throws serialization_error when there were too many
+    /// for this process to open: a matter of that message alone.
+    virtual std::vector<os::unique_fd> take_descriptors(std::size_t count);
 
     /// To wait for. A ring has a bell beside its socket: it is rung for a sleeper, whatever he
     /// waits for.

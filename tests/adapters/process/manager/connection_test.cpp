@@ -18,6 +18,7 @@
 #include <latch>
 #include <manager/frame.hpp>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <thread>
@@ -37,6 +38,7 @@ struct trouble {
     std::atomic<bool> write_fails{false};
     std::atomic<bool> arm_fails{false};
     std::atomic<int> armed{0}; // whoever did sleeps, or the reactor waits, before the lock is free
+    std::atomic<bool> cut{false};
     std::deque<unique_fd> arrived{};
 };
 
@@ -63,11 +65,15 @@ public:
         return {taken, false};
     }
     [[nodiscard]] bool carries_descriptors() const noexcept override { return true; }
-    unique_fd take_descriptor() override {
-        if (what_->arrived.empty()) return unique_fd{};
-        unique_fd next = std::move(what_->arrived.front());
-        what_->arrived.pop_front();
-        return next;
+    std::vector<unique_fd> take_descriptors(std::size_t count) override {
+        std::vector<unique_fd> taken;
+        for (; count != 0 && !what_->arrived.empty(); --count) {
+            taken.push_back(std::move(what_->arrived.front()));
+            what_->arrived.pop_front();
+        }
+        if (what_->cut) throw coproc::serialization_error{"too many open files"};
+        if (count != 0) throw detail::protocol_error{"they are missing"};
+        return taken;
     }
     [[nodiscard]] bool wants_to_write() const noexcept override {
         const std::scoped_lock lock{mutex_};
@@ -438,4 +444,59 @@ TEST_CASE("the end of a connection to a manager is told to those who have given 
     ends.manager.reset();
     CHECK(eventually([&] { return late.told(); }));
     CHECK(late.failures == 1);
+}
+
+TEST_CASE("a reply of a manager that lost its descriptors fails its request alone") {
+    both_ends ends;
+    ends.what->cut = true;
+    auto reply = call_on_thread(ends.client, manager_op::queue_get);
+    const auto request = ends.next_frame();
+    REQUIRE(request);
+    ends.reply_to(request->header.id, 1);
+    REQUIRE(reply.wait_for(patience) == std::future_status::ready);
+    auto got = reply.get();
+    CHECK_FALSE(got.ok());
+    CHECK_THROWS_AS(require_ok(got), coproc::serialization_error);
+    const auto answer = ends.next_frame();
+    REQUIRE(answer);
+    CHECK(answer->op() == manager_op::give_back); // the element is for those who can take it
+    CHECK(answer->header.id == request->header.id);
+
+    auto next = call_on_thread(ends.client, manager_op::value_load);
+    const auto another = ends.next_frame();
+    REQUIRE(another);
+    ends.reply_to(another->header.id);
+    REQUIRE(next.wait_for(patience) == std::future_status::ready);
+    CHECK(next.get().ok());
+}
+
+TEST_CASE("a link to a manager says which message's descriptors could not be opened") {
+    std::array<int, 2> sockets{};
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets.data()) == 0);
+    const auto from = detail::make_socket_transport(unique_fd{sockets[0]}, true);
+    const auto to = detail::make_socket_transport(unique_fd{sockets[1]}, true);
+    const std::array sent{STDIN_FILENO, STDOUT_FILENO};
+    const auto send = [&] {
+        REQUIRE(from->send_descriptors(sent));
+        REQUIRE(from->write(std::array{std::byte{1}}).bytes == 1);
+    };
+    const auto read = [&] {
+        std::array<std::byte, 16> into{};
+        REQUIRE(to->read(into).bytes == 1);
+    };
+    rlimit usual{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &usual) == 0);
+    const int next_free = ::dup(STDIN_FILENO);
+    ::close(next_free);
+    const int room = GENERATE(0, 1); // for that many
+    send();
+    const rlimit tight{static_cast<rlim_t>(next_free + room), usual.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &tight);
+    read();
+    ::setrlimit(RLIMIT_NOFILE, &usual);
+    send();
+    read();
+    CHECK_THROWS_AS(to->take_descriptors(2), coproc::serialization_error);
+    CHECK(to->take_descriptors(2).size() == 2);
+    CHECK_THROWS_AS(to->take_descriptors(1), detail::protocol_error);
 }
