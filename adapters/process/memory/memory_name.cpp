@@ -10,9 +10,11 @@
 #include <src/reactor.hpp>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstring>
 #include <mutex>
@@ -91,6 +93,7 @@ void check_memory_name(std::string_view name) {
 
 struct memory_name::listener : std::enable_shared_from_this<listener> {
     boost::asio::posix::stream_descriptor socket{reactor()};
+    boost::asio::steady_timer pause{reactor()};
     os::unique_fd memory;
     std::function<bool()> withdrawn;
     const unsigned generation = count_forks();
@@ -104,15 +107,24 @@ struct memory_name::listener : std::enable_shared_from_this<listener> {
                           });
     }
 
+    void wait_a_while() {
+        pause.expires_after(std::chrono::milliseconds{100});
+        pause.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+            if (!error) self->answer();
+        });
+    }
+
     void answer() {
         const std::scoped_lock lock{mutex};
         while (open) {
             const os::unique_fd client{
                 ::accept4(socket.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
             if (!client) {
-                // Without a descriptor for it, it waits for the next one to come.
                 if (errno == EINTR || errno == ECONNABORTED) continue;
-                wait();
+                if (errno == EAGAIN)
+                    wait();
+                else
+                    wait_a_while(); // there is no descriptor for it, and it stays in line
                 return;
             }
             if (withdrawn()) {
@@ -133,6 +145,7 @@ struct memory_name::listener : std::enable_shared_from_this<listener> {
     void close() noexcept {
         if (!open) return;
         open = false;
+        pause.cancel();
         const int fd = socket.release();
         const std::scoped_lock lock{all().mutex};
         std::erase(all().sockets, fd);

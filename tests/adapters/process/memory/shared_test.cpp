@@ -20,6 +20,7 @@
 #include <random>
 #include <ranges>
 #include <string>
+#include <sys/resource.h>
 #include <system_error>
 #include <vector>
 
@@ -328,6 +329,23 @@ TEST_CASE("shared_memory: the name goes with its owner, and the bytes with the l
     next.unlink();
     next.unlink();
     CHECK_FALSE(known());
+}
+
+TEST_CASE("shared_memory: an owner that has no descriptor left answers when it has one again") {
+    const auto name = unique_name("crowded");
+    const auto block = coproc::shared_memory::create(name, 5000);
+    coproc::pool pool{on("process", 1)};
+    CHECK(pool.apply([](int x) { return x; }, 1) == 1);
+    rlimit usual{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &usual) == 0);
+    const rlimit tight{0, usual.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &tight);
+    auto size =
+        pool.apply_async([](std::string n) { return coproc::shared_memory::open(n).size(); }, name);
+    const bool early = size.wait(300ms);
+    ::setrlimit(RLIMIT_NOFILE, &usual);
+    CHECK_FALSE(early);
+    CHECK(size.get(patience) == 5000);
 }
 
 TEST_CASE("shared_memory: anyone who has a handle may take the name away") {
