@@ -67,6 +67,7 @@ void effects::clear() noexcept {
     start.clear();
     retire.clear();
     finished.clear();
+    left.clear();
     drained = false;
 }
 
@@ -127,9 +128,9 @@ bool dispatcher::cancel(work& w, std::exception_ptr error, failure_kind kind, ef
         for (auto& f : workers_[i].inflight)
             if (f.what.of.get() == &w) {
                 out.stop.push_back({i, f.what.id});
-                f.what.of.reset(); // a ghost: the worker is still busy with it, but nobody wants it
+                f.unwanted = std::move(f.what.of); // a ghost: the worker is still busy with it
                 --w.in_flight_;
-                w.left_behind_ = true;
+                ++w.ghosts_;
                 if (&f == &workers_[i].inflight.front()) set_deadline(i, time_point::max());
             }
     settle_if_done(w, out);
@@ -174,7 +175,7 @@ bool dispatcher::done(worker_index index, std::uint64_t chunk_id, chunk_outcome 
     worker& wk = workers_[index];
     const auto at = find_flight(index, chunk_id);
     if (!at) return false;
-    chunk c = remove_flight(index, *at, now).what;
+    chunk c = remove_flight(index, *at, now, out);
     if (limits_.max_worker_memory != 0 && rss > limits_.max_worker_memory) wk.retiring = true;
     const bool wanted = c.of != nullptr;
     if (wanted) {
@@ -201,7 +202,7 @@ void dispatcher::returned(worker_index index, std::uint64_t chunk_id, time_point
                           effects& out) {
     const auto at = find_flight(index, chunk_id);
     if (!at) return;
-    const chunk c = remove_flight(index, *at, now).what;
+    const chunk c = remove_flight(index, *at, now, out);
     if (workers_[index].tasks_left != unlimited) workers_[index].tasks_left += c.count;
     if (c.of) {
         --c.of->in_flight_;
@@ -228,6 +229,7 @@ void dispatcher::lost(worker_index index, const loss& what, time_point now, effe
     // The last one first, so that what was handed out first is what runs first again.
     for (auto f = flights.rbegin(); f != flights.rend(); ++f) {
         const chunk& c = f->what;
+        lay(*f, out);
         if (!c.of) continue;
         work& w = *c.of;
         --w.in_flight_;
@@ -267,7 +269,7 @@ void dispatcher::refused(worker_index index, std::uint64_t chunk_id, std::uint32
                          std::exception_ptr error, time_point now, effects& out) {
     const auto at = find_flight(index, chunk_id);
     if (!at) return;
-    const chunk c = remove_flight(index, *at, now).what;
+    const chunk c = remove_flight(index, *at, now, out);
     if (c.of) {
         --c.of->in_flight_;
         if (item + 1 < c.count) give_back(c, item + 1, c.count - item - 1, 1);

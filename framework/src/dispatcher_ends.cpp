@@ -59,6 +59,7 @@ void dispatcher::settle_if_done(work& w, effects& out) {
 
 void dispatcher::settle(work_ptr w, effects& out) {
     w->settled_ = true;
+    w->left_behind_ = w->ghosts_ != 0;
     leave_queue(*w);
     if (!unfinished_streams_.empty()) unfinished_streams_.erase(w.get());
     out.finished.push_back(std::move(w));

@@ -18,8 +18,8 @@ std::optional<std::size_t> dispatcher::find_flight(worker_index index,
     return {};
 }
 
-dispatcher::flight dispatcher::remove_flight(worker_index index, std::size_t position,
-                                             time_point now) {
+chunk dispatcher::remove_flight(worker_index index, std::size_t position, time_point now,
+                                effects& out) {
     worker& wk = workers_[index];
     flight f = std::move(wk.inflight[position]);
     wk.inflight.erase(wk.inflight.begin() + static_cast<std::ptrdiff_t>(position));
@@ -34,7 +34,20 @@ dispatcher::flight dispatcher::remove_flight(worker_index index, std::size_t pos
         prefetched_ns_ -= position == 0 ? wk.inflight.front().expected_ns : f.expected_ns;
     }
     if (position == 0) watch_front(index, now);
-    return f;
+    lay(f, out);
+    return std::move(f.what);
+}
+
+/// Of a cancelled work: when the last of its ghosts goes, nobody reads its inputs any more.
+void dispatcher::lay(flight& ghost, effects& out) {
+    if (ghost.unwanted && --ghost.unwanted->ghosts_ == 0)
+        out.left.push_back(std::move(ghost.unwanted));
+}
+
+void dispatcher::forget_workers(effects& out) {
+    for (worker& w : workers_)
+        for (flight& f : w.inflight)
+            lay(f, out);
 }
 
 const chunk* dispatcher::in_flight(worker_index index, std::uint64_t chunk_id) const noexcept {

@@ -101,8 +101,11 @@ void pool::join() {
 }
 
 bool pool::join(duration timeout) {
+    require_joinable();
+    if (!backend_ || backend_->joined().ready()) return true;
+    if (timeout.count() <= 0) return false;
     prepare_to_block();
-    return !backend_ || backend_->joined().wait(detail::deadline_after(timeout));
+    return backend_->joined().wait(detail::deadline_after(timeout));
 }
 
 detail::state_ptr<void> pool::join_state() {

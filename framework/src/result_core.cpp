@@ -8,8 +8,32 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <system_error>
 
 namespace coproc::detail {
+
+namespace {
+
+thread_local bool must_not_wait = false;
+
+void log_unseen(const std::exception_ptr& error) noexcept {
+    log(log_kind::unobserved_error,
+        "a task failed and nobody looked at its result:\n" + format_exception(error));
+}
+
+} // namespace
+
+void tells_of_results(bool does) noexcept { must_not_wait = does; }
+
+void report_unseen(const std::exception_ptr& error) noexcept {
+    if (!error) return;
+    try {
+        std::rethrow_exception(error);
+    } catch (const cancelled_error&) {
+    } catch (...) {
+        log_unseen(error);
+    }
+}
 
 alignas(continuation) char result_core::closed_mark = 0;
 
@@ -39,9 +63,7 @@ struct result_core::progress_sink {
 };
 
 result_core::~result_core() {
-    if (error_ && !observed())
-        log(log_kind::unobserved_error,
-            "a task failed and nobody looked at its result:\n" + format_exception(error_));
+    if (error_ && !observed()) log_unseen(error_);
     delete sleeper_.load(std::memory_order_relaxed);
     delete progress_.load(std::memory_order_relaxed);
 }
@@ -84,6 +106,11 @@ bool result_core::wait(std::optional<steady::time_point> deadline) {
     if (ready()) return true;
     help();
     if (ready()) return true;
+    if (must_not_wait)
+        throw std::system_error{
+            std::make_error_code(std::errc::resource_deadlock_would_occur),
+            "coproc: this thread tells of results, so it cannot wait for one (a log handler can "
+            "start tasks, but not wait for them)"};
     return sleep(deadline);
 }
 

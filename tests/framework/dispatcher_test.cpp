@@ -1418,3 +1418,31 @@ TEST_CASE("a call that is adopted is in flight like any other") {
         CHECK(o.out.drained);
     }
 }
+
+TEST_CASE("a cancelled work is left when no worker has any of it any more") {
+    office o{2};
+    const auto m = fake_map(2, {.chunk_size = 1});
+    o.submit(m);
+    const auto both = o.handed_out();
+    REQUIRE(both.size() == 2);
+    REQUIRE(o.d.cancel(*m, std::make_exception_ptr(1), failure_kind::cancelled, o.out));
+    REQUIRE(o.finished().size() == 1);
+    CHECK(m->left_behind());
+    SECTION("because they replied, or were stopped") {
+        CHECK_FALSE(o.done(both[0]));
+        CHECK(o.out.left.empty());
+        o.d.lost(both[1].worker, {}, o.now, o.out);
+    }
+    SECTION("because they had not begun") {
+        o.d.returned(both[1].worker, both[1].what.id, o.now, o.out);
+        CHECK(o.out.left.empty());
+        o.d.returned(both[0].worker, both[0].what.id, o.now, o.out);
+    }
+    SECTION("because all have ended") { o.d.forget_workers(o.out); }
+    REQUIRE(o.out.left.size() == 1);
+    CHECK(o.out.left[0].get() == m.get());
+
+    const auto other = fake_call();
+    o.submit(other);
+    CHECK(o.d.cancel(*other, std::make_exception_ptr(1), failure_kind::cancelled, o.out));
+}

@@ -333,6 +333,40 @@ TEST_CASE("exception_codec: the registry teaches what is new") {
     CHECK(exception_registry::size() == before + 2);
 }
 
+TEST_CASE("exception_codec: a type in a library that cannot be loaded leaves the others known") {
+    struct known {
+        int n;
+    };
+    const std::size_t before = exception_registry::size();
+    register_exception<known>();
+    const auto write = [&](auto&& out) {
+        out(std::uint64_t{7}, std::uint64_t{64}, std::string{"/no/such/library.so"},
+            std::string{"build"});
+    };
+    sizer s;
+    write([&](auto key, auto offset, const auto& path, const auto& build) {
+        s.bytes(sizeof key + sizeof offset);
+        detail::size(s, path);
+        detail::size(s, build);
+    });
+    exception_registry::size(s, before);
+    std::vector<std::byte> bytes(s.size());
+    writer w{bytes};
+    write([&](auto key, auto offset, const auto& path, const auto& build) {
+        w.raw(key);
+        w.raw(offset);
+        detail::encode(w, path);
+        detail::encode(w, build);
+    });
+    exception_registry::encode(w, before);
+    reader r{bytes};
+    CHECK_NOTHROW(exception_registry::learn(r));
+    CHECK(r.left() == 0);
+
+    reader cut{std::span{bytes}.first(3)};
+    CHECK_THROWS_AS(exception_registry::learn(cut), coproc::serialization_error);
+}
+
 TEST_CASE("exception_codec: a throw inside a task knows where it was") {
     const bool was = trace_throws(true);
     const auto caught = thrown_by([] { static_cast<void>(std::vector<int>{}.at(3)); });

@@ -107,3 +107,23 @@ TEST_CASE("a pool that breaks says so in the log, once") {
     pool.join();
     CHECK(log.count(coproc::log_kind::pool_broken) == 1);
 }
+
+TEST_CASE("a log handler that waits for a task is told that it cannot, and the pool goes on") {
+    coproc::pool pool{on("process", 1)};
+    std::promise<std::string> told;
+    coproc::set_log_handler([&](const coproc::log_record& record) {
+        if (record.kind != coproc::log_kind::worker_restarted) return;
+        try {
+            pool.apply([] {});
+            told.set_value("no error");
+        } catch (const std::exception& e) {
+            told.set_value(e.what());
+        }
+    });
+    CHECK_THROWS_AS(pool.apply([] { ::raise(SIGKILL); }), coproc::worker_lost_error);
+    auto text = told.get_future();
+    REQUIRE(text.wait_for(patience) == std::future_status::ready);
+    CHECK_THAT(text.get(), ContainsSubstring("log handler"));
+    coproc::set_log_handler({});
+    CHECK(pool.apply_async([] { return 7; }).get(patience) == 7);
+}

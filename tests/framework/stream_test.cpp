@@ -274,6 +274,8 @@ TEST_CASE("join cuts off the stream that its thread reads, which says so") {
     auto stream = pool.imap(square, std::views::iota(0));
     CHECK(stream.next(patience) == 0);
     pool.close();
+    CHECK_FALSE(pool.join(0s)); // asks only
+    CHECK(stream.next(patience) == 1);
     CHECK(pool.join(patience));
     int left = 0;
     const auto read_all = [&] {
@@ -339,4 +341,35 @@ TEST_CASE("streams of several threads run beside each other") {
     for (auto& each : readers)
         each.join();
     CHECK(right == 3);
+}
+
+TEST_CASE("the failure of an item that a dropped stream has not delivered goes to the log hook") {
+    const auto backend = each_backend();
+    CAPTURE(backend);
+    captured_log log;
+    coproc::pool pool{on(backend, 1)};
+    const auto failed = [&] { return pool.stats().failed == 1; };
+    SECTION("imap") {
+        auto stream = pool.imap(picky, {3});
+        REQUIRE(eventually(failed));
+        SECTION("and is dropped") {
+            stream = {};
+            CHECK(log.count(coproc::log_kind::unobserved_error, "no 3") == 1);
+        }
+        SECTION("and is read") {
+            CHECK_THROWS_AS(stream.next(patience), std::out_of_range);
+            stream = {};
+            CHECK(log.count(coproc::log_kind::unobserved_error) == 0);
+        }
+    }
+    SECTION("as_completed") {
+        std::vector<coproc::async_result<int>> results;
+        results.push_back(pool.apply_async(picky, 3));
+        auto stream = coproc::as_completed(std::move(results));
+        REQUIRE(eventually(failed));
+        pool.close();
+        pool.join();
+        stream = {};
+        CHECK(log.count(coproc::log_kind::unobserved_error) == 1);
+    }
 }

@@ -340,6 +340,9 @@ void dummy_backend::carry_out(errands& later) {
     for (auto& each : effects_.finished)
         later.finished.push_back(std::move(each));
     effects_.finished.clear();
+    for (auto& each : effects_.left)
+        later.left.push_back(std::move(each));
+    effects_.left.clear();
     if (std::exchange(effects_.drained, false)) {
         drained_ = true;
         for (const auto& each : slots_)

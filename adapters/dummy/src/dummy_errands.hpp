@@ -18,6 +18,8 @@ struct dummy_backend::errands {
     boost::container::small_vector<thread_ptr, 2> wake;
     boost::container::small_vector<thread_ptr, 2> launch;
     boost::container::small_vector<work_ptr, 4> finished;
+    boost::container::small_vector<work_ptr, 2>
+        left; // their last reference may be here: destroyed without the lock
     bool publish_joined = false;
 
     void run(dummy_backend& pool) {

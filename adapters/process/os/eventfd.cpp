@@ -5,6 +5,7 @@
 
 #include <os/system_call.hpp>
 
+#include <cerrno>
 #include <cstdint>
 #include <sys/eventfd.h>
 
@@ -14,9 +15,10 @@ unique_fd make_eventfd() {
     return unique_fd{check(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "create an eventfd")};
 }
 
-void ring(int eventfd) noexcept {
+bool ring(int eventfd) noexcept {
     const std::uint64_t one = 1;
-    static_cast<void>(retry([&]() noexcept { return ::write(eventfd, &one, sizeof one); }));
+    return retry([&]() noexcept { return ::write(eventfd, &one, sizeof one); }) >= 0 ||
+           errno == EAGAIN; // it has rung more often than can be counted
 }
 
 bool quiet(int eventfd) noexcept {

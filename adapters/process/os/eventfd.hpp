@@ -8,7 +8,8 @@ namespace coproc::detail::os {
 
 /// A counter to poll for; never blocks.
 unique_fd make_eventfd();
-void ring(int eventfd) noexcept;
+/// False: that is no eventfd (any more).
+bool ring(int eventfd) noexcept;
 /// Silences it; true if it had been rung.
 bool quiet(int eventfd) noexcept;
 

@@ -71,6 +71,13 @@ mapping::~mapping() {
     if (data_ != nullptr) ::munmap(data_, size_);
 }
 
+void mapping::copy_on_write(int fd, std::uint64_t offset) noexcept {
+    if (data_ == nullptr) return;
+    static_cast<void>(::mmap(data_, size_, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd,
+                             static_cast<off_t>(offset)));
+}
+
 void mapping::grow(std::size_t size) {
     void* at = ::mremap(data_, size_, size, MREMAP_MAYMOVE);
     if (at == MAP_FAILED) throw_system_error("map more shared memory");

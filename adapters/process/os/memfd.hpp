@@ -50,6 +50,9 @@ public:
 
     /// Makes the mapping longer; it may move.
     void grow(std::size_t size);
+    /// From now on what this process writes is seen by itself alone. For a handler of fork:
+    /// whether it works or not, nothing else is done.
+    void copy_on_write(int fd, std::uint64_t offset) noexcept;
 
     [[nodiscard]] std::byte* data() const noexcept { return data_; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }

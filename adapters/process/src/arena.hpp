@@ -38,6 +38,9 @@ public:
         return mapping_.data() + block.offset;
     }
 
+    /// See mapping::copy_on_write.
+    void copy_on_write() noexcept { mapping_.copy_on_write(memfd_, base_); }
+
     /// Gives free pages back to the system, except for a small cache.
     void trim() noexcept;
 

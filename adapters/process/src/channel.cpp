@@ -17,6 +17,7 @@
 #include <stdexcept>
 #include <string>
 #include <sys/resource.h>
+#include <system_error>
 #include <utility>
 
 namespace coproc::detail {
@@ -358,14 +359,20 @@ void endpoint::ring(bool with_reply) noexcept {
             const std::size_t slot = now >> announce::slot_shift;
             if (slot < loop_bells_.size() && loop_bells_[slot]) {
                 if (!armed.compare_exchange_strong(now, announce::later)) continue;
-                os::ring(loop_bells_[slot].get());
+                if (os::ring(loop_bells_[slot].get())) return;
+                ring_reactor();
                 return;
             }
         }
         if (!armed.compare_exchange_strong(now, announce::nobody)) continue;
-        os::ring(bell());
+        ring_reactor();
         return;
     }
+}
+
+/// A task may have closed all descriptors, its own or not: see wait().
+void endpoint::ring_reactor() noexcept {
+    if (!os::ring(bell())) cut_off_ = true;
 }
 
 /// Before the worker sleeps or goes on to its next call: what was left to an event loop that has
@@ -376,7 +383,7 @@ void endpoint::tell_of_unheard() noexcept {
     std::uint32_t now = control_->parent_armed.load();
     if ((now & announce::mask) != announce::later) return;
     if (out_.shared->head.load(std::memory_order_acquire) == out_.tail) return;
-    if (control_->parent_armed.compare_exchange_strong(now, announce::nobody)) os::ring(bell());
+    if (control_->parent_armed.compare_exchange_strong(now, announce::nobody)) ring_reactor();
 }
 
 bool endpoint::revoke(message_token token) noexcept {
@@ -408,7 +415,7 @@ bool endpoint::want_room() {
 void endpoint::tell_of_room() noexcept {
     in_.shared->head.store(in_.head);
     auto& wanted = control_->parent_wants_room;
-    if (wanted.load() != 0 && wanted.exchange(0) != 0) os::ring(bell());
+    if (wanted.load() != 0 && wanted.exchange(0) != 0) ring_reactor();
 }
 
 void endpoint::trim() noexcept {
@@ -458,6 +465,7 @@ incoming* endpoint::peek() {
         current_.serial_ = header.serial;
         current_.left_ = descriptors;
         current_.by_kept_ = by_kept;
+        current_.unreadable_ = 0;
         if (side_ == channel_side::worker && kind == message_kind::call) {
             auto expected = claim_word(in_.head, entry_state::waiting);
             if (!claim_of(entry).compare_exchange_strong(
@@ -473,9 +481,14 @@ incoming* endpoint::peek() {
                 corrupt("a payload longer than its message");
             current_.bytes = {entry + header_bytes, static_cast<std::size_t>(header.payload)};
         } else {
-            const auto found = blocks_in_.at(header.block - 1, header.payload);
-            if (!found) corrupt("a payload outside of the channel");
-            current_.bytes = *found;
+            try {
+                const auto found = blocks_in_.at(header.block - 1, header.payload);
+                if (!found) corrupt("a payload outside of the channel");
+                current_.bytes = *found;
+            } catch (const std::system_error& e) { // the fault of the message alone
+                current_.bytes = {};
+                current_.unreadable_ = e.code().value();
+            }
         }
         if (side_ == channel_side::worker) {
             current_.may_keep_ = kind == message_kind::call && descriptors == 1;
@@ -566,7 +579,13 @@ incoming* endpoint::wait() {
         1}; // after this long without a message memory is given back
     auto& sleeps = control_->worker_sleeps;
     std::uint64_t began = 0;
+    const auto require_bell = [this] {
+        if (cut_off_)
+            throw error{"coproc: a task has closed descriptors that were not its own, and so the "
+                        "way to tell the parent of its result"};
+    };
     for (;;) {
+        require_bell();
         if (incoming* message = peek()) {
             tell_of_unheard();
             return message;
@@ -580,6 +599,7 @@ incoming* endpoint::wait() {
 
         tell_of_unheard();
         tell_of_room();
+        require_bell();
         current_.kept_.let_go(); // a call may be far away
         sleeps.store(1);
         if (!has_message() && !os::futex_wait(sleeps, 1, quiet)) {

@@ -27,6 +27,7 @@
 #include <coproc/detail/wire.hpp>
 #include <coproc/error.hpp>
 #include <os/memfd.hpp>
+#include <os/system_call.hpp>
 #include <os/unique_fd.hpp>
 #include <src/arena.hpp>
 #include <src/channel_layout.hpp>
@@ -98,8 +99,12 @@ public:
     std::size_t resident_bytes = 0; // of a reply, when asked for: the worker's memory
     std::span<const std::byte> bytes{};
 
-    /// Reads the payload from its beginning; descriptors come out once.
-    reader payload() noexcept { return reader{bytes, this}; }
+    /// Reads the payload from its beginning; descriptors come out once. Throws std::system_error
+    /// when this process has no memory or address space left for a large one.
+    reader payload() {
+        if (unreadable_ != 0) os::throw_system_error("map a large payload", unreadable_);
+        return reader{bytes, this};
+    }
 
 private:
     friend class endpoint;
@@ -117,6 +122,7 @@ private:
     int socket_;
     std::uint64_t serial_ = 0;
     std::uint32_t left_ = 0; // descriptors not yet taken
+    int unreadable_ = 0;     // why its payload cannot be mapped
     bool by_kept_ = false;   // the only one is that of the kept object
     bool may_keep_ = false;
     kept_object kept_{};
@@ -253,7 +259,8 @@ public:
 
     // --- The worker's waiting ----------------------------------------------------------------------------------
 
-    /// Waits for the next message: spins when that paid lately, then sleeps.
+    /// Waits for the next message: spins when that paid lately, then sleeps. Throws coproc::error
+    /// when the bell of the parent has been closed: it would not hear any more.
     incoming* wait();
 
     // --- The control block -------------------------------------------------------------------------------------
@@ -271,6 +278,11 @@ public:
 
     /// Parent, after the worker's death.
     [[nodiscard]] std::optional<crash_report> crash() const;
+    /// In the child of a fork in a task: what it writes is for itself. The parent's copy goes on.
+    void copy_on_write() noexcept {
+        memory_.copy_on_write(memory(), 0);
+        blocks_out_.copy_on_write();
+    }
     /// Worker: where the crash handler writes.
     [[nodiscard]] crash_area& crash_space() noexcept { return control_->crash; }
     [[nodiscard]] channel_control& control() noexcept { return *control_; }
@@ -313,6 +325,7 @@ private:
     [[nodiscard]] bool begin_flush() noexcept;
     void ring(bool with_reply) noexcept;
     [[nodiscard]] bool arm_for(std::uint32_t whom) noexcept;
+    void ring_reactor() noexcept;
     void tell_of_unheard() noexcept;
     void tell_of_room() noexcept;
     [[nodiscard]] bool promise_kept() noexcept;
@@ -329,6 +342,7 @@ private:
     arena_view blocks_in_;
     incoming current_;
     std::uint64_t spin_ns_ = 0;
+    bool cut_off_ = false;                             // the worker's: nobody hears its bell
     std::array<os::unique_fd, most_loops> loop_bells_; // the worker's
 };
 

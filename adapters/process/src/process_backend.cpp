@@ -238,6 +238,11 @@ void process_backend::put_in_order() {
 }
 
 void process_backend::bind(plan& p) {
+    if (dismissed_ && processes_.empty() && leaving_ == 0 && launching_ == 0 &&
+        !std::exchange(joined_published_, true)) {
+        p.all_ended = true;
+        dispatcher_.forget_workers(effects_);
+    }
     for (const auto& r : effects_.recall)
         p.recall.push_back({seats_[r.worker], r.chunk_id});
     for (const auto& s : effects_.stop)
@@ -255,6 +260,7 @@ void process_backend::bind(plan& p) {
     }
     p.start.swap(effects_.start);
     p.finished.swap(effects_.finished);
+    p.left.swap(effects_.left);
     p.drained = effects_.drained;
     effects_.clear();
     auto next = dispatcher_.next_deadline();
@@ -264,9 +270,6 @@ void process_backend::bind(plan& p) {
         timer_at_ = next;
         p.timer = true;
     }
-    if (dismissed_ && processes_.empty() && leaving_ == 0 && launching_ == 0 &&
-        !std::exchange(joined_published_, true))
-        p.all_ended = true;
 }
 
 void process_backend::carry_out(plan& p, const listener& by) {
@@ -281,6 +284,8 @@ void process_backend::carry_out(plan& p, const listener& by) {
         if (!w->left_behind()) w->let_go();
         w->finish();
     }
+    for (const auto& w : p.left)
+        w->let_go();
     if (!p.start.empty()) callback_batch::hand_over();
     for (const auto index : p.start) {
         try {

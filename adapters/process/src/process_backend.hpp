@@ -92,7 +92,7 @@ private:
     void once_digested(const seat_ptr& seat, F&& then);
     void send(const seat_ptr& seat, const listener& by);
     void send_to(const seat_ptr& seat, const listener& by, std::vector<seat_ptr>& others);
-    void refuse(const seat_ptr& seat, const chunk& c, std::exception_ptr error,
+    void refuse(const seat_ptr& seat, const worker_seat::unsent& left,
                 std::vector<seat_ptr>& to_send);
     void process_ended(const seat_ptr& seat);
     /// What the log is to hear of a worker that was replaced or could not be started: noted under

@@ -45,37 +45,19 @@ void process_backend::send_to(const seat_ptr& seat, const listener& by,
                               std::vector<seat_ptr>& others) {
     while (auto left = seat->send(max_worker_memory_ != 0, by))
         if (left->error)
-            refuse(seat, left->what, std::move(left->error), others);
+            refuse(seat, *left, others);
         else
             give_back(seat, left->what.id, &others);
 }
 
-/// The chunk could not be encoded. Which of its items is to blame is found by trying them one by
-/// one.
-void process_backend::refuse(const seat_ptr& seat, const chunk& c, std::exception_ptr error,
+/// The chunk could not be encoded, because of one of its items.
+void process_backend::refuse(const seat_ptr& seat, const worker_seat::unsent& left,
                              std::vector<seat_ptr>& to_send) {
-    std::uint32_t culprit = 0;
-    for (std::uint32_t i = 0; c.count > 1 && i < c.count; ++i) {
-        chunk single = c;
-        single.first = c.first + i;
-        single.count = 1;
-        try {
-            sizer s;
-            c.of->size(single, s);
-            std::vector<std::byte> bytes(s.size());
-            std::vector<int> descriptors;
-            writer w{bytes, &descriptors};
-            c.of->encode(single, w);
-        } catch (...) {
-            culprit = i;
-            error = std::current_exception();
-            break;
-        }
-    }
-    auto told = local_failure(error, seat->where(*c.of, c.first + culprit));
+    const chunk& c = left.what;
+    auto told = local_failure(left.error, seat->where(*c.of, c.first + left.culprit));
     decide(
         [&](dispatcher& d, effects& out) {
-            d.refused(seat->index(), c.id, culprit, std::move(told), steady::now(), out);
+            d.refused(seat->index(), c.id, left.culprit, std::move(told), steady::now(), out);
             return true;
         },
         listener{}, &to_send);
@@ -126,6 +108,8 @@ void process_backend::digest(const seat_ptr& seat, worker_news news) {
     if (news.empty() && !news.counted) return;
     const auto index = seat->index();
     const bool greeting_failed = news.handshake_now == handshake::state::failed;
+    for (const auto& c : news.done)
+        c.what.of->let_go(c.what, c.outcome.ok);
     std::function<void()> digested;
     decide([&](dispatcher& d, effects& out) {
         if (news.counted && seat->undigested.fetch_sub(1, std::memory_order_relaxed) == 1)

@@ -26,6 +26,7 @@ struct process_backend::plan {
     std::vector<worker_index> start;
     std::vector<seat_ptr> retire;
     std::vector<work_ptr> finished;
+    std::vector<work_ptr> left;
     bool drained = false;
     bool timer = false;
     bool all_ended = false;
@@ -37,6 +38,7 @@ struct process_backend::plan {
         start.clear();
         retire.clear();
         finished.clear();
+        left.clear();
         drained = timer = all_ended = false;
     }
 };

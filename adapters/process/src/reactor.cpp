@@ -5,6 +5,7 @@
 
 #include <coproc/detail/forks.hpp>
 #include <coproc/detail/library_threads.hpp>
+#include <coproc/detail/result_core.hpp>
 #include <coproc/log.hpp>
 #include <os/signals.hpp>
 #include <src/fork_guard.hpp>
@@ -27,9 +28,13 @@ thread_local const void* running_here = nullptr;
 /// An io_context with a thread of its own.
 class service {
 public:
-    explicit service(const char* name) : work_{boost::asio::make_work_guard(context)} {
+    explicit service(const char* name, void (*prepare)())
+        : work_{boost::asio::make_work_guard(context)} {
         const os::signal_blocker blocked; // signals are for the program's own threads
-        std::thread thread{[this, name] { run(name); }};
+        std::thread thread{[this, name, prepare] {
+            if (prepare != nullptr) prepare();
+            run(name);
+        }};
         thread.detach();
     }
 
@@ -59,11 +64,11 @@ private:
 /// fork.
 class lazy_service {
 public:
-    service& get(const char* name) {
+    service& get(const char* name, void (*prepare)() = nullptr) {
         if (service* const present = instance_.load(std::memory_order_acquire)) return *present;
         const std::scoped_lock lock{mutex_};
         if (instance_.load(std::memory_order_relaxed) == nullptr)
-            instance_.store(new service{name}, std::memory_order_release);
+            instance_.store(new service{name, prepare}, std::memory_order_release);
         return *instance_.load(std::memory_order_relaxed);
     }
     [[nodiscard]] const service* present() const noexcept {
@@ -86,6 +91,7 @@ services& all() {
     static services* const instance = [] {
         on_fork_in_child([]() noexcept {
             running_here = nullptr;
+            tells_of_results(false);
             all().reactor.forget();
             all().callbacks.forget();
             all().output.forget();
@@ -99,7 +105,9 @@ const made_before_main made_early{all};
 
 } // namespace
 
-boost::asio::io_context& reactor() { return all().reactor.get("coproc-reactor").context; }
+boost::asio::io_context& reactor() {
+    return all().reactor.get("coproc-reactor", [] { tells_of_results(true); }).context;
+}
 
 boost::asio::io_context& output_context() { return all().output.get("coproc-output").context; }
 

@@ -5,6 +5,7 @@
 
 #include <coproc/detail/backtrace.hpp>
 #include <coproc/detail/exception_codec.hpp>
+#include <coproc/detail/forks.hpp>
 #include <coproc/detail/function_id.hpp>
 #include <coproc/detail/invoker.hpp>
 #include <coproc/detail/module_map.hpp>
@@ -16,6 +17,7 @@
 #include <src/crash_handler.hpp>
 
 #include <child/run_message.hpp>
+#include <cstdio>
 #include <exception>
 #include <stdexcept>
 #include <unistd.h>
@@ -46,6 +48,7 @@ public:
     }
 
     writer& reply(std::size_t size, std::size_t) override {
+        require_own();
         drop_reply();
         send_last_progress();
         writer& out = channel_.begin(message_kind::reply, id_, 0, size);
@@ -57,25 +60,38 @@ public:
     [[nodiscard]] bool large() const noexcept { return large_; }
 
     void report_progress(std::uint64_t done, std::uint64_t total) override {
-        if (open_) return; // the reply is being written: it says more
+        if (open_ || !own()) return; // the reply is being written: it says more
         latest_ = {done, total};
         unsent_ = true;
         if (channel_.consumed(sent_)) send_last_progress();
     }
 
     void send_reply(reply_facts facts) {
+        require_own();
         if (!open_) throw std::logic_error{"coproc: a task gave no reply"};
         open_ = false;
         channel_.commit(facts);
     }
 
     void fail(const std::exception_ptr& error, reply_facts facts) {
+        require_own();
         drop_reply();
         send_last_progress();
         send_exception(channel_, message_kind::failed, id_, error, facts);
     }
 
 private:
+    [[nodiscard]] bool own() const noexcept { return generation_ == count_forks(); }
+    /// The child of a fork() within the task has come back from the task: the answer is its
+    /// parent's to give. (What it has written into the channel so far is for itself.)
+    void require_own() const noexcept {
+        if (own()) return;
+        std::fputs("coproc: a task has returned in the child of a fork() as well; the child ends "
+                   "here (end it with _exit)\n",
+                   stderr);
+        ::_exit(70);
+    }
+
     void drop_reply() noexcept {
         if (open_) channel_.abandon();
         open_ = false;
@@ -89,6 +105,7 @@ private:
 
     endpoint& channel_;
     std::uint64_t id_;
+    unsigned generation_ = count_forks();
     bool timed_; // each item's beginning is wanted
     bool open_ = false;
     bool large_ = false;
@@ -200,7 +217,7 @@ void worker_loop::serve(incoming& message) {
     const std::uint32_t flags = message.flags;
     const bool timed = (flags & call_flag::timed) != 0;
     channel_.begin_running(message.id, timed ? started : 0);
-    reader in = message.payload();
+    reader in{{}};
     served_call call{channel_, message.id, timed, in};
     const auto facts = [&] {
         if ((flags & call_flag::want_rss) != 0) spare_storage::drop();
@@ -208,6 +225,7 @@ void worker_loop::serve(incoming& message) {
                            (flags & call_flag::want_rss) != 0 ? os::resident_bytes() : 0};
     };
     try {
+        in = message.payload();
         const call_preamble preamble = call_preamble::decode(in, flags);
         look_at_modules(preamble.function, started);
         call.label = preamble.label;

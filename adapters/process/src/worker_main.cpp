@@ -10,6 +10,7 @@
 #include <os/signals.hpp>
 #include <src/crash_handler.hpp>
 #include <src/exec_launcher.hpp>
+#include <src/fork_guard.hpp>
 #include <src/worker_loop.hpp>
 #include <src/worker_process.hpp>
 
@@ -35,6 +36,17 @@ struct {
 
 bool is_worker = false;
 int parent_pidfd = -1;
+endpoint* channel = nullptr; // a worker's
+
+/// The child of a fork in a task has the channel, too, and may come back from the task.
+void keep_channel_from_children(endpoint& own) {
+    channel = &own;
+    static const bool registered = [] {
+        on_fork_in_child([]() noexcept { channel->copy_on_write(); });
+        return true;
+    }();
+    static_cast<void>(registered);
+}
 
 void take_output(std::array<os::unique_fd, 2>& output) noexcept {
     constexpr std::array places{STDOUT_FILENO, STDERR_FILENO};
@@ -118,7 +130,7 @@ void run_worker(worker_start start) noexcept {
         buffer_by_line();
         std::signal(SIGPIPE, SIG_DFL);
         // Never destroyed: exit handlers and other threads may run while the process ends.
-        auto* const channel = new endpoint{channel_side::worker, std::move(start.channel)};
+        keep_channel_from_children(*new endpoint{channel_side::worker, std::move(start.channel)});
         take_cpus(channel->control().cpus);
         install_crash_handler(channel->crash_space());
         exit_code = worker_loop{*channel}.run();

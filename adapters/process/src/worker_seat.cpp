@@ -210,7 +210,7 @@ std::optional<worker_seat::unsent> worker_seat::send_some(bool want_rss, const l
             const bool unwanted = std::ranges::find(unwanted_, next->id) != unwanted_.end();
             // Chunks are sent in the order of their numbers: what is noted of older ones is stale.
             std::erase_if(unwanted_, [&](std::uint64_t id) { return id <= next->id; });
-            if (unwanted) return unsent{std::move(*next), nullptr};
+            if (unwanted) return unsent{std::move(*next)};
         }
         try {
             teach();
@@ -218,11 +218,35 @@ std::optional<worker_seat::unsent> worker_seat::send_some(bool want_rss, const l
         } catch (const channel_full&) {
             if (keep_unsent(std::move(*next))) return {};
         } catch (...) {
-            return unsent{std::move(*next), std::current_exception()};
+            return find_culprit({std::move(*next), std::current_exception()});
         }
     }
     more = true;
     return {};
+}
+
+/// Which item of a chunk cannot be encoded is found by trying them one by one. Under the lock, as
+/// long as its inputs are not let go of.
+worker_seat::unsent worker_seat::find_culprit(unsent chunk_of) {
+    const chunk& c = chunk_of.what;
+    for (std::uint32_t i = 0; c.count > 1 && i < c.count; ++i) {
+        chunk single = c;
+        single.first = c.first + i;
+        single.count = 1;
+        try {
+            sizer s;
+            c.of->size(single, s);
+            std::vector<std::byte> bytes(s.size());
+            std::vector<int> descriptors;
+            writer w{bytes, &descriptors};
+            c.of->encode(single, w);
+        } catch (...) {
+            chunk_of.culprit = i;
+            chunk_of.error = std::current_exception();
+            break;
+        }
+    }
+    return chunk_of;
 }
 
 /// Writes the message of a chunk, and remembers the chunk.
@@ -382,17 +406,15 @@ void worker_seat::hear(incoming& message, worker_news& news) {
     case message_kind::reply:
     case message_kind::failed: {
         const chunk& c = at->what;
-        reader payload = message.payload();
         chunk_outcome outcome;
-        if (message.kind == message_kind::reply) {
-            outcome = c.of->accept(c, payload, *this);
-        } else {
-            auto info = where(*c.of, c.first);
-            try {
-                outcome.error = decode_exception(payload, info);
-            } catch (...) {
-                outcome.error = local_failure(std::current_exception(), std::move(info));
-            }
+        try {
+            reader payload = message.payload();
+            if (message.kind == message_kind::reply)
+                outcome = c.of->accept(c, payload, *this);
+            else
+                outcome.error = decode_exception(payload, where(*c.of, c.first));
+        } catch (...) {
+            outcome.error = local_failure(std::current_exception(), where(*c.of, c.first));
         }
         news.done.push_back(
             {flights_.take(at), std::move(outcome),

@@ -83,11 +83,12 @@ public:
     /// Under the backend's lock, so that chunks are sent in the order in which that was decided, no
     /// matter which thread gets here first. Outside it, send() has to be called.
     void post(chunk what) noexcept;
-    /// A chunk that has not been sent, and what encoding it threw; nothing: it has been revoked for
-    /// good.
+    /// A chunk that has not been sent, and what encoding it threw and at which item; nothing: it
+    /// has been revoked for good.
     struct unsent {
         chunk what;
-        std::exception_ptr error;
+        std::exception_ptr error{};
+        std::uint32_t culprit = 0;
     };
     /// Puts what has been posted on the channel, and wakes the worker if it sleeps. At the first
     /// one that cannot be sent it ends and returns that. When dead, it takes all and sends nothing.
@@ -160,6 +161,7 @@ private:
     std::optional<unsent> send_some(bool want_rss, const listener& by, bool& more);
     [[nodiscard]] std::optional<chunk> next_to_send() noexcept;
     [[nodiscard]] bool keep_unsent(chunk what);
+    [[nodiscard]] static unsent find_culprit(unsent chunk_of);
     std::size_t put(chunk& c, bool want_rss, const listener& by);
     void arm_reactor();
     [[nodiscard]] bool leave_to(const std::shared_ptr<loop_bell>& loop);

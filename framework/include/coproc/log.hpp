@@ -40,7 +40,9 @@ using log_handler = std::function<void(const log_record&)>;
 /// default, which writes to stderr, except for workers that were replaced and pools that gave up
 /// (both show in results). The handler takes a
 /// `log_record`, a `std::string_view` or a `std::string`; it may be called from any thread, one
-/// call at a time, and what it throws is ignored.
+/// call at a time, and what it throws is ignored. It may start tasks but must not wait for any:
+/// where it is called by the thread that tells of results, that throws std::system_error
+/// (resource_deadlock_would_occur).
 log_handler set_log_handler(log_handler handler);
 
 namespace detail {

@@ -102,7 +102,7 @@ public:
     /// unless that was all. *Exceptions*: std::logic_error when neither close() nor terminate() was
     /// called.
     void join();
-    /// False when `timeout` passed first.
+    /// False when `timeout` passed first. Without any time it only asks, and cuts nothing off.
     bool join(duration timeout);
     /// *Completion signature*: `void(std::exception_ptr)`. *Cancellation*: none. *Exceptions*: as
     /// join, at the call.

@@ -5,9 +5,12 @@
 
 #include "pool_faults.hpp"
 
+#include <fstream>
+#include <future>
 #include <map>
 #include <random>
 #include <set>
+#include <sys/resource.h>
 
 using namespace coproc_test;
 using coproc::worker_lost_error;
@@ -839,4 +842,78 @@ TEST_CASE("maps and streams with retries come through a storm of kills complete 
     CHECK(kills > 0);
     CHECK(ailment(pool) == "");
     CHECK(ends(pool));
+}
+
+namespace {
+
+int close_all(int x) {
+    ::close_range(3, ~0U, 0);
+    return x;
+}
+
+std::size_t size_of_text(const std::string& s) { return s.size(); }
+
+/// This process gets no more than another 24 MB of addresses.
+void limit_memory() {
+    std::ifstream file{"/proc/self/statm"};
+    rlim_t pages = 0;
+    file >> pages;
+    const rlim_t most = pages * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE)) + (rlim_t{24} << 20);
+    const rlimit limit{most, most};
+    ::setrlimit(RLIMIT_AS, &limit);
+}
+
+} // namespace
+
+TEST_CASE("a task that closes all descriptors has its result, and its worker is replaced") {
+    coproc::pool pool{on("process", 1)};
+    CHECK(pool.apply_async(&close_all, 5).get(patience) == 5);
+    std::promise<int> told;
+    pool.apply_async(&close_all, 6).then([&](int x) { told.set_value(x); });
+    auto result = told.get_future();
+    REQUIRE(result.wait_for(patience) == std::future_status::ready);
+    CHECK(result.get() == 6);
+    CHECK(ailment(pool) == "");
+}
+
+TEST_CASE("a worker that has no room for an argument fails that task, and goes on") {
+    if (sanitized) return; // they need more than that
+    auto options = on("process", 1);
+    options.initializer = coproc::job{&limit_memory};
+    coproc::pool pool{options};
+    auto large = pool.apply_async(&size_of_text, std::string(std::size_t{64} << 20, 'x'));
+    const auto failure = failure_of([&] { large.get(patience); });
+    CHECK_THAT(text_of(failure), ContainsSubstring("map a large payload"));
+    CHECK_THROWS_AS(std::rethrow_exception(failure), std::system_error);
+    CHECK(pool.apply_async(&size_of_text, std::string(10, 'x')).get(patience) == 10);
+    CHECK(pool.stats().workers_lost == 0);
+}
+
+namespace {
+
+/// The pid of a child that returns (or throws) as well.
+int fork_and_return(bool throws) {
+    const auto child = ::fork();
+    if (child == 0 && throws) throw std::runtime_error{"in the child"};
+    return child;
+}
+/// The second item forks; the third says who runs it.
+int fork_at_two(int x) {
+    if (x == 2 && ::fork() == 0) return 0;
+    return x;
+}
+
+} // namespace
+
+TEST_CASE("a child of fork() that returns from a task does not answer in its parent's place") {
+    coproc::pool pool{on("process", 1)};
+    const bool throws = GENERATE(false, true);
+    for (int i = 0; i != 20; ++i)
+        CHECK(pool.apply_async(&fork_and_return, throws).get(patience) > 0);
+    const auto several = pool.with({.chunk_size = 3});
+    for (int i = 0; i != 10; ++i)
+        CHECK(several.map_async(&fork_at_two, std::vector{1, 2, 3}).get(patience) ==
+              std::vector{1, 2, 3});
+    CHECK(ailment(pool) == "");
+    CHECK(pool.stats().workers_lost == 0);
 }

@@ -638,6 +638,9 @@ int send_and_linger(const coproc::connection<int>& end) {
     for (;;)
         ::pause();
 }
+int hold_and_linger(const coproc::connection<int>& /*bound*/, const coproc::connection<int>& end) {
+    return send_and_linger(end);
+}
 
 } // namespace
 
@@ -666,4 +669,94 @@ TEST_CASE("a task that fails takes its arguments with it, though its handle is k
         ends.clear();
         check(std::move(result));
     }
+}
+
+TEST_CASE("a task that is cancelled or terminated takes its arguments with it") {
+    coproc::pool pool{on("process", 1)};
+    auto [here, there] = coproc::pipe<int>();
+    const bool terminated = GENERATE(false, true);
+    const auto check = [&, &end = here](auto result) {
+        CHECK(end.recv(patience) == 1);
+        if (terminated)
+            pool.terminate();
+        else
+            CHECK(result.cancel());
+        CHECK_THROWS_AS(end.recv(patience), coproc::end_of_stream_error);
+        CHECK_THROWS_AS(result.get(patience), coproc::cancelled_error);
+    };
+    SECTION("a call") {
+        auto result = pool.apply_async(&send_and_linger, std::move(there));
+        there.close();
+        check(std::move(result));
+    }
+    SECTION("an item and what the function has bound") {
+        auto [other, bound] = coproc::pipe<int>();
+        std::vector<coproc::connection<int>> ends;
+        ends.push_back(std::move(there));
+        there.close();
+        auto result =
+            pool.map_async(coproc::bind_front(&hold_and_linger, std::move(bound)), std::move(ends));
+        bound.close();
+        ends.clear();
+        check(std::move(result));
+        CHECK_THROWS_AS(other.recv(patience), coproc::end_of_stream_error);
+    }
+}
+
+TEST_CASE("a stream that is dropped takes its items and its function with it") {
+    coproc::pool pool{on("process", 1)};
+    auto [here, there] = coproc::pipe<int>();
+    auto [other, bound] = coproc::pipe<int>();
+    std::vector<coproc::connection<int>> ends;
+    ends.push_back(std::move(there));
+    there.close();
+    {
+        auto stream =
+            pool.imap(coproc::bind_front(&hold_and_linger, std::move(bound)), std::move(ends));
+        bound.close();
+        ends.clear();
+        CHECK(here.recv(patience) == 1);
+    }
+    CHECK_THROWS_AS(here.recv(patience), coproc::end_of_stream_error);
+    CHECK_THROWS_AS(other.recv(patience), coproc::end_of_stream_error);
+}
+
+namespace {
+
+/// Has something to hand in when it goes; in the parent only.
+struct parting {
+    std::shared_ptr<std::function<void()>> last_words{};
+
+    parting() = default;
+    explicit parting(std::function<void()> f)
+        : last_words{new std::function<void()>{std::move(f)}, [](auto* words) {
+                         (*words)();
+                         delete words;
+                     }} {}
+    auto members() { return std::tie(); }
+};
+int part(const parting&) { return 7; }
+
+} // namespace
+
+TEST_CASE("the destructor of an argument may submit to its pool") {
+    coproc::pool pool{on("process", 1)};
+    std::atomic<int> parted{0};
+    const auto words = [&] {
+        pool.apply_async([](int x) { return x; }, 1).then([&](int x) { parted += x; });
+    };
+    SECTION("a call") { CHECK(pool.apply(&part, parting{words}) == 7); }
+    SECTION("a map") {
+        std::vector<parting> all;
+        all.emplace_back(words);
+        CHECK(pool.map(&part, std::move(all)) == std::vector{7});
+    }
+    SECTION("a stream") {
+        std::vector<parting> all;
+        all.emplace_back(words);
+        auto stream = pool.imap(&part, std::move(all));
+        CHECK(stream.next(patience) == 7);
+        while (stream.next(patience)) {}
+    }
+    CHECK(eventually([&] { return parted == 1; }));
 }

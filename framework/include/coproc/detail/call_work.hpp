@@ -97,7 +97,6 @@ public:
                 // A result of an argument's type takes over its memory.
                 const spare_storage::permission kept_until_it_is_here;
                 std::apply([](Args&... args) { (spare_storage::keep(args), ...); }, call_->second);
-                call_.reset();
                 if constexpr (!std::is_void_v<R>) this->emplace(decode_reply<R>(r));
                 return {1, {}};
             } catch (...) {

@@ -64,11 +64,12 @@ struct effects {
     std::vector<worker_index>
         retire; ///< let the slot's worker end by itself; a new one follows by `start`
     std::vector<work_ptr> finished; ///< call finish()
+    std::vector<work_ptr> left;     ///< finished before, and no worker has any of it any more
     bool drained = false;           ///< closed, and nothing is left to do: retire all workers
 
     [[nodiscard]] bool empty() const noexcept {
         return recall.empty() && stop.empty() && assign.empty() && start.empty() &&
-               retire.empty() && finished.empty() && !drained;
+               retire.empty() && finished.empty() && left.empty() && !drained;
     }
     void clear() noexcept;
 };
@@ -162,6 +163,8 @@ public:
     void close(effects& out);
     /// Fails all; the backend stops its workers.
     void terminate(const error_for& error, effects& out);
+    /// All workers have ended that have any of a work that was cancelled.
+    void forget_workers(effects& out);
     /// Works whose input may still come (streams) fail behind what has come, so that a join need
     /// not wait for them.
     template <class Predicate>
@@ -202,7 +205,8 @@ private:
 
     struct flight {
         chunk what;
-        float expected_ns; // 0: unknown
+        float expected_ns;   // 0: unknown
+        work_ptr unwanted{}; // what it is of, if that was cancelled
     };
 
     struct worker {
@@ -247,7 +251,9 @@ private:
     [[nodiscard]] static std::uint64_t first_waiting(const work& w) noexcept;
     void wait_in_queue(work& w, bool at_front);
     work_ptr leave_queue(work& w) noexcept; ///< what kept it alive there
-    [[nodiscard]] flight remove_flight(worker_index index, std::size_t position, time_point now);
+    [[nodiscard]] chunk remove_flight(worker_index index, std::size_t position, time_point now,
+                                      effects& out);
+    static void lay(flight& ghost, effects& out);
     [[nodiscard]] std::optional<std::size_t> find_flight(worker_index index,
                                                          std::uint64_t chunk_id) const noexcept;
     void set_deadline(worker_index index, time_point at);

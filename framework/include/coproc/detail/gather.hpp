@@ -282,7 +282,7 @@ public:
         if (missing_.fetch_sub(1, std::memory_order_acq_rel) == 1) this->end();
     }
     void abandon() noexcept override {
-        this->discard(); // first, since what is cancelled arrives as an error
+        report_unseen(this->discard()); // first, since what is cancelled arrives as an error
         for (const auto& p : std::views::reverse(parts_))
             p->cancel();
     }

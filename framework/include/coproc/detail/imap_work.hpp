@@ -14,6 +14,7 @@
 #include <deque>
 #include <limits>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <variant>
 #include <vector>
@@ -54,7 +55,7 @@ public:
     template <class G>
     imap_work(backend_ptr pool, work_settings settings, G&& f, Input input)
         : pool_result<void>{std::move(pool), std::move(settings), 0, true},
-          f_(std::forward<G>(f)),
+          f_{std::in_place, std::forward<G>(f)},
           input_{std::move(input)},
           window_{this->pool()->workers()} {
         this->mark_observed(); // errors are the consumer's
@@ -69,8 +70,14 @@ public:
     // --- the consumer ------------------------------------------------------------------------------------------
     void abandon() noexcept override {
         if (this->pool()->inherited()) return; // it is the parent's, and so may its lock be
+        std::exception_ptr failure;            // of an item, before the rest is cancelled
+        {
+            const std::scoped_lock lock{mutex_};
+            failure = failure_;
+        }
         cancel();
-        this->discard();
+        static_cast<void>(this->discard());
+        if (!this->told()) report_unseen(failure);
         const std::scoped_lock lock{mutex_};
         input_ended_ = true;
     }
@@ -91,10 +98,10 @@ public:
                     item = std::move(s->input);
                 }
                 if constexpr (std::is_void_v<R>) {
-                    call_item<R, Remote, false>(f_, std::move(*item));
+                    call_item<R, Remote, false>(*f_, std::move(*item));
                     arrived(c.first + i, value_type{});
                 } else {
-                    arrived(c.first + i, call_item<R, Remote, false>(f_, std::move(*item)));
+                    arrived(c.first + i, call_item<R, Remote, false>(*f_, std::move(*item)));
                 }
             } catch (...) {
                 return {i, local_failure(std::current_exception(), here(*this, c.first + i))};
@@ -112,14 +119,14 @@ public:
     void size(const chunk& c, sizer& s) const override {
         if constexpr (Remote) {
             const auto items = gather(c);
-            size_chunk(s, f_, c.count,
+            size_chunk(s, *f_, c.count,
                        [&](std::uint32_t i) -> const item_type& { return *items[i]; });
         }
     }
     void encode(const chunk& c, writer& w) const override {
         if constexpr (Remote) {
             const auto items = gather(c);
-            encode_chunk(w, f_, c.count,
+            encode_chunk(w, *f_, c.count,
                          [&](std::uint32_t i) -> const item_type& { return *items[i]; });
         }
     }
@@ -129,6 +136,24 @@ public:
                 arrived(c.first + i, value_type(std::forward<decltype(value)>(value)...));
             });
         return {};
+    }
+
+    void let_go() noexcept override {
+        std::deque<slot> rest; // its destructors run without the lock
+        std::vector<item_type> consumed;
+        {
+            const std::scoped_lock lock{mutex_};
+            rest.swap(slots_);
+            consumed.swap(consumed_);
+        }
+        f_.reset();
+    }
+    void let_go(const chunk& /*c*/, std::uint32_t /*ok*/) noexcept override {
+        if constexpr (defer_destructors) {
+            std::vector<item_type> consumed;
+            const std::scoped_lock lock{mutex_};
+            consumed.swap(consumed_);
+        }
     }
 
     // --- settlement --------------------------------------------------------------------------------------------
@@ -152,6 +177,10 @@ public:
     [[nodiscard]] bool many() const noexcept override { return true; }
 
 private:
+    /// Where replies are read somebody's lock is held: inputs are let go of behind it.
+    static constexpr bool defer_destructors =
+        Remote && !std::is_trivially_destructible_v<item_type>;
+
     struct slot {
         std::optional<item_type> input;  // until it has run
         std::optional<value_type> value; // until its turn (ordered)
@@ -242,7 +271,11 @@ private:
             slot* s = find(index);
             if (s == nullptr || s->done) return;
             s->done = true;
-            released = std::move(s->input);
+            if constexpr (defer_destructors) {
+                if (s->input) consumed_.push_back(std::move(*s->input));
+            } else {
+                released = std::move(s->input);
+            }
             s->input.reset();
             if constexpr (Ordered)
                 s->value.emplace(std::move(value));
@@ -261,7 +294,7 @@ private:
             this->push(std::move(v));
     }
 
-    [[no_unique_address]] F f_;
+    std::optional<F> f_;
     Input input_;
     adaptive_window window_;
     std::uint64_t read_ = 0; // inputs so far; the consumer's
@@ -270,6 +303,7 @@ private:
     mutable std::mutex mutex_;
     std::mutex delivery_mutex_;
     std::deque<slot> slots_;
+    std::vector<item_type> consumed_; // inputs that have their results
     std::uint64_t first_slot_ = 0;
     std::uint64_t failed_at_ = std::numeric_limits<std::uint64_t>::max();
     std::exception_ptr failure_;

@@ -14,6 +14,7 @@
 #include <limits>
 #include <memory>
 #include <new>
+#include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -99,7 +100,7 @@ public:
     template <class G>
     map_work(backend_ptr pool, work_settings settings, G&& f, input_array<Item> inputs)
         : pool_result<map_value_t<R>>{std::move(pool), std::move(settings), inputs.size()},
-          f_(std::forward<G>(f)),
+          f_{std::in_place, std::forward<G>(f)},
           inputs_{std::move(inputs)},
           results_{inputs_.size()} {}
 
@@ -126,9 +127,9 @@ public:
         if constexpr (!Remote)
             return;
         else if constexpr (side_by_side)
-            size_chunk(s, f_, inputs_.from(c.first), c.count); // looks at none that may be lent
+            size_chunk(s, *f_, inputs_.from(c.first), c.count); // looks at none that may be lent
         else
-            size_chunk(s, f_, c.count,
+            size_chunk(s, *f_, c.count,
                        [&](std::uint32_t i) -> const Item& { return inputs_[c.first + i]; });
     }
     void encode(const chunk& c, writer& w) const override {
@@ -137,15 +138,11 @@ public:
         else if constexpr (side_by_side)
             encode_side_by_side(c, w);
         else
-            encode_chunk(w, f_, c.count,
+            encode_chunk(w, *f_, c.count,
                          [&](std::uint32_t i) -> const Item& { return inputs_[c.first + i]; });
     }
     chunk_outcome accept(const chunk& c, reader& r, const origin& from) noexcept override {
-        if constexpr (Remote) {
-            const auto outcome = take_reply(c, r, from);
-            inputs_.release(c.first, outcome.ok);
-            return outcome;
-        }
+        if constexpr (Remote) return take_reply(c, r, from);
         return {};
     }
 
@@ -154,7 +151,13 @@ public:
         failed_at_ = index;
         this->set_error(std::move(error));
     }
-    void let_go() noexcept override { inputs_.release(0, inputs_.size()); }
+    void let_go() noexcept override {
+        inputs_.release(0, inputs_.size());
+        f_.reset();
+    }
+    void let_go(const chunk& c, std::uint32_t ok) noexcept override {
+        inputs_.release(c.first, ok);
+    }
     void finish() noexcept override {
         if constexpr (std::is_void_v<R>) {
             this->complete();
@@ -182,9 +185,9 @@ private:
             if (!observer.begin_item(i)) return {i, {}};
             try {
                 if constexpr (std::is_void_v<R>)
-                    call_item<R, Remote, Star>(f_, take(at));
+                    call_item<R, Remote, Star>(*f_, take(at));
                 else
-                    results_.set(at, call_item<R, Remote, Star>(f_, take(at)));
+                    results_.set(at, call_item<R, Remote, Star>(*f_, take(at)));
             } catch (...) {
                 return {i, local_failure(std::current_exception(), here(*this, at))};
             }
@@ -220,11 +223,11 @@ private:
                 // Over: the map is, too, and nobody wants this chunk any more.
                 if (!loan_.begin()) throw map_is_over();
                 const std::unique_ptr<loan, end_of_loan> reading{&loan_};
-                encode_chunk(w, f_, inputs_.from(c.first), c.count);
+                encode_chunk(w, *f_, inputs_.from(c.first), c.count);
                 return;
             }
         }
-        encode_chunk(w, f_, inputs_.from(c.first), c.count);
+        encode_chunk(w, *f_, inputs_.from(c.first), c.count);
     }
 
     chunk_outcome take_reply(const chunk& c, reader& r, const origin& from) noexcept {
@@ -247,7 +250,7 @@ private:
         });
     }
 
-    [[no_unique_address]] F f_;
+    std::optional<F> f_;
     input_array<Item> inputs_;
     result_array<R> results_;
     mutable loan loan_;

@@ -60,7 +60,8 @@ public:
     /// False when the result is there already: the caller resumes the continuation itself.
     bool attach(continuation& c) noexcept;
 
-    /// Blocks until ready; true. With a deadline: false when it passed first.
+    /// Blocks until ready; true. With a deadline: false when it passed first. Throws where that
+    /// would be for ever: see tells_of_results().
     bool wait(std::optional<steady::time_point> deadline = {});
 
     /// Asks whoever computes this result to stop. True if that made it fail with cancelled_error.
@@ -135,6 +136,14 @@ private:
 };
 
 using core_ptr = boost::intrusive_ptr<result_core>;
+
+/// An error that is dropped before anybody has seen it goes to the log hook; not that somebody has
+/// cancelled what nobody wanted.
+void report_unseen(const std::exception_ptr& error) noexcept;
+
+/// Whether the calling thread is the one by which all others are told of their results: waiting
+/// for one throws std::system_error (resource_deadlock_would_occur) there.
+void tells_of_results(bool does) noexcept;
 
 /// Copies are known to compile and to be cheap enough. (std::is_copy_constructible says yes to a
 /// vector of unique_ptr.)

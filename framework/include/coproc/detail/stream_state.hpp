@@ -115,18 +115,24 @@ protected:
                 error_ = std::move(error);
                 return;
             }
+            told_ = error != nullptr;
         }
         finish_item(*waiter, std::move(error));
     }
-    /// Ends it and drops what is ready.
-    void discard() {
+    /// Ends it and drops what is ready; the error that was still to come, if there was one.
+    std::exception_ptr discard() {
         end();
         std::deque<T> dropped; // destroyed outside the lock
         item_ptr asked_for;    // keeps the stream alive in turn
         const std::scoped_lock lock{mutex_};
         dropped.swap(ready_);
         asked_for.swap(pending_);
-        error_ = nullptr;
+        return std::exchange(error_, nullptr);
+    }
+    /// Somebody has got its error.
+    [[nodiscard]] bool told() const {
+        const std::scoped_lock lock{mutex_};
+        return told_;
     }
 
 private:
@@ -154,6 +160,7 @@ private:
                 delivered_.fetch_add(1, std::memory_order_relaxed);
                 item->complete();
             } else if (ended_) {
+                told_ = told_ || error_ != nullptr;
                 finish_item(*item, std::exchange(error_, nullptr));
             } else {
                 waiting_ = item;
@@ -177,6 +184,7 @@ private:
     std::exception_ptr error_;
     std::atomic<std::uint64_t> delivered_{0};
     bool ended_ = false;
+    bool told_ = false;
 };
 
 } // namespace coproc::detail

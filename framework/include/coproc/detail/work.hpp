@@ -118,10 +118,15 @@ public:
 
     // -------------------------------------------------------------------------------------------------------------
 
-    /// Before finish(), where chunks do not run in place: nobody reads its inputs any more, so what
-    /// is left of them is let go of. Not if it was cancelled while some were handed out.
+    /// Where chunks do not run in place, and without locks: nobody reads the function and its
+    /// inputs any more, so what is left of them is let go of. Before finish(), unless it was left
+    /// behind: then workers had some of it when it was cancelled, and this follows when they have
+    /// not.
     virtual void let_go() noexcept {}
     [[nodiscard]] bool left_behind() const noexcept { return left_behind_; }
+    /// The same for the first `ok` items of a chunk that have their results; before the dispatcher
+    /// is told.
+    virtual void let_go(const chunk& /*c*/, std::uint32_t /*ok*/) noexcept {}
     /// Nothing of it waits or runs any more: publishes the result. Without locks, once.
     virtual void finish() noexcept = 0;
 
@@ -200,7 +205,8 @@ private:
     bool more_to_come_;
     bool settled_ = false; // finish() is due or done
     bool failed_ = false;
-    bool left_behind_ = false; // when it was cancelled, somebody had some of it
+    bool left_behind_ = false; // when it was settled, there were
+    std::uint32_t ghosts_ = 0; // chunks that workers still had when it was cancelled
     steady::time_point queue_deadline_ = steady::time_point::max();
 };
 
