@@ -79,6 +79,7 @@ void process_child::watched(int exit_code, std::exception_ptr error) noexcept {
     {
         const std::scoped_lock lock{process_mutex_};
         process.swap(process_);
+        collected_.store(true, std::memory_order_relaxed);
     }
     process.reset(); // its descriptors are closed before anybody is told
     ended(exit_code, std::move(error));
@@ -103,7 +104,7 @@ void process_child::send(request how) noexcept {
 
 bool process_child::has_ended() const noexcept {
     const auto running = process();
-    return running && os::has_ended(running->pidfd());
+    return running ? os::has_ended(running->pidfd()) : collected_.load(std::memory_order_relaxed);
 }
 
 // --- for the headers ------------------------------------------------------------------------------

@@ -45,6 +45,7 @@ private:
     std::atomic<pid_t> pid_{0};
     mutable std::mutex process_mutex_;
     std::shared_ptr<worker_process> process_; // while it runs
+    std::atomic<bool> collected_{false};      // it has run, and whoever waits is about to be told
     std::unique_ptr<const process_job> job_;  // until it was sent
 };
 
