@@ -373,3 +373,36 @@ TEST_CASE("the failure of an item that a dropped stream has not delivered goes t
         CHECK(log.count(coproc::log_kind::unobserved_error) == 1);
     }
 }
+
+namespace {
+
+/// Knows how many there are.
+struct counted {
+    static inline std::atomic<int> alive{0};
+    int x = 0;
+
+    explicit counted(int n = 0) : x{n} { ++alive; }
+    counted(const counted& other) : x{other.x} { ++alive; }
+    counted& operator=(const counted&) = default;
+    ~counted() { --alive; }
+    auto members() { return std::tie(x); }
+};
+
+int value_of(const counted& c) { return c.x; }
+
+} // namespace
+
+TEST_CASE("the items of a stream go when they have their results") {
+    const auto backend = each_backend();
+    CAPTURE(backend);
+    coproc::pool pool{on(backend, 1)};
+    constexpr int many = 20'000;
+    auto stream = pool.imap(value_of, std::views::iota(0, many) |
+                                          std::views::transform([](int n) { return counted{n}; }));
+    for (int i = 0; i != many - 1; ++i)
+        REQUIRE(stream.next(patience) == i);
+    CHECK(counted::alive < many / 2); // a window of them
+    REQUIRE(stream.next(patience) == many - 1);
+    REQUIRE(stream.next(patience) == std::nullopt);
+    CHECK(eventually([] { return counted::alive == 0; }));
+}

@@ -96,6 +96,7 @@ public:
                     slot* s = find(c.first + i);
                     if (s == nullptr || !s->input) return {i, {}}; // nobody wants it any more
                     item = std::move(s->input);
+                    s->input.reset();
                 }
                 if constexpr (std::is_void_v<R>) {
                     call_item<R, Remote, false>(*f_, std::move(*item));
