@@ -46,7 +46,7 @@ std::exception_ptr past_its_timeout(const work& w, std::uint64_t item, const std
         out_of_time(timeout_kind::running, w, item, false), std::move(where)});
 }
 
-const job& require_enough_runs(const job& initializer, const dispatcher_limits& limits) {
+job require_enough_runs(const job& initializer, const dispatcher_limits& limits) {
     if (initializer && !initializer.state()->repeatable() &&
         (limits.workers > 1 || limits.max_tasks_per_worker != 0))
         throw std::invalid_argument{
