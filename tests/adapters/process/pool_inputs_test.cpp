@@ -642,6 +642,14 @@ int hold_and_linger(const coproc::connection<int>& /*bound*/, const coproc::conn
     return send_and_linger(end);
 }
 
+/// The end itself as the only item: nobody else has it then.
+std::vector<coproc::connection<int>> only_item(coproc::connection<int>& end) {
+    std::vector<coproc::connection<int>> items;
+    items.push_back(std::move(end));
+    end.close();
+    return items;
+}
+
 } // namespace
 
 TEST_CASE("a task that fails takes its arguments with it, though its handle is kept") {
@@ -661,14 +669,7 @@ TEST_CASE("a task that fails takes its arguments with it, though its handle is k
         there.close();
         check(std::move(result));
     }
-    SECTION("an item") {
-        std::vector<coproc::connection<int>> ends;
-        ends.push_back(std::move(there));
-        there.close();
-        auto result = timely.map_async(function, std::move(ends));
-        ends.clear();
-        check(std::move(result));
-    }
+    SECTION("an item") { check(timely.map_async(function, only_item(there))); }
 }
 
 TEST_CASE("a task that is cancelled or terminated takes its arguments with it") {
@@ -691,13 +692,9 @@ TEST_CASE("a task that is cancelled or terminated takes its arguments with it") 
     }
     SECTION("an item and what the function has bound") {
         auto [other, bound] = coproc::pipe<int>();
-        std::vector<coproc::connection<int>> ends;
-        ends.push_back(std::move(there));
-        there.close();
-        auto result =
-            pool.map_async(coproc::bind_front(&hold_and_linger, std::move(bound)), std::move(ends));
+        auto result = pool.map_async(coproc::bind_front(&hold_and_linger, std::move(bound)),
+                                     only_item(there));
         bound.close();
-        ends.clear();
         check(std::move(result));
         CHECK_THROWS_AS(other.recv(patience), coproc::end_of_stream_error);
     }
@@ -707,14 +704,10 @@ TEST_CASE("a stream that is dropped takes its items and its function with it") {
     coproc::pool pool{on("process", 1)};
     auto [here, there] = coproc::pipe<int>();
     auto [other, bound] = coproc::pipe<int>();
-    std::vector<coproc::connection<int>> ends;
-    ends.push_back(std::move(there));
-    there.close();
     {
         auto stream =
-            pool.imap(coproc::bind_front(&hold_and_linger, std::move(bound)), std::move(ends));
+            pool.imap(coproc::bind_front(&hold_and_linger, std::move(bound)), only_item(there));
         bound.close();
-        ends.clear();
         CHECK(here.recv(patience) == 1);
     }
     CHECK_THROWS_AS(here.recv(patience), coproc::end_of_stream_error);
