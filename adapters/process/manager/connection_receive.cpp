@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <cstring>
 #include <manager/connection.hpp>
-#include <span>
 #include <utility>
 
 namespace coproc::detail {
@@ -112,9 +111,8 @@ void connection::deliver(frame& in) {
         reply = {static_cast<manager_status>(in.header.status), std::move(in.payload),
                  take_descriptors(in.header.descriptors)};
     } catch (const serialization_error& e) {
-        const std::span text{e.what(), std::strlen(e.what())};
-        const auto bytes = std::as_bytes(text);
-        reply = {manager_status::unsupported, {bytes.begin(), bytes.end()}, {}};
+        const auto* const text = reinterpret_cast<const std::byte*>(e.what());
+        reply = {manager_status::unsupported, {text, text + std::strlen(e.what())}, {}};
         lost = true;
     }
     in_flight to;

@@ -14,7 +14,7 @@
 
 namespace coproc::detail {
 
-/// The predicate of a wait: what can also be a handler is one.
+/// The predicate of a wait; what can also be its handler is taken for that.
 template <class P>
 concept wait_predicate =
     std::predicate<std::decay_t<P>&> && std::move_constructible<std::decay_t<P>> &&

@@ -205,7 +205,7 @@ private:
     bool more_to_come_;
     bool settled_ = false; // finish() is due or done
     bool failed_ = false;
-    bool left_behind_ = false; // when it was settled, there were
+    bool left_behind_ = false; // when it was settled, there were ghosts
     std::uint32_t ghosts_ = 0; // chunks that workers still had when it was cancelled
     steady::time_point queue_deadline_ = steady::time_point::max();
 };
