@@ -35,6 +35,7 @@ std::shared_ptr<event_loop>* last_asked_for() noexcept {
 }
 
 thread_local loop_visit* visiting = nullptr;
+thread_local unsigned exceptions = 0;
 
 } // namespace
 
@@ -52,14 +53,22 @@ void loop_visit::end() noexcept {
 
 void loop_visit::call() {
     end();
+    const auto before = exceptions;
     if (first_ != nullptr) std::exchange(first_, nullptr)->called();
+    if (exceptions != before) may_go_on_ = false;
 }
 
+void loop_visit::note_exception() noexcept { ++exceptions; }
+
 void loop_visit::hand_over(loop_resident& r, const boost::asio::io_context* context) noexcept {
-    if (visiting != nullptr && &visiting->context_ == context && visiting->first_ == nullptr)
-        visiting->first_ = &r;
-    else
+    if (visiting == nullptr || &visiting->context_ != context) {
         r.posted();
+    } else if (visiting->first_ == nullptr) {
+        visiting->first_ = &r;
+    } else {
+        visiting->may_go_on_ = false;
+        r.posted();
+    }
 }
 
 event_loop::event_loop(boost::asio::execution_context& context)

@@ -26,6 +26,10 @@ namespace {
 // A reply that is near is waited for by looking, for not much longer than it takes to be told.
 constexpr std::uint64_t look_ns = 4'000;
 
+// So long what else is ready in the context waits for calls that follow one another, each made by
+// the handler of the one before: it would cost them a look at all its descriptors each.
+constexpr std::uint64_t turn_ns = 10'000;
+
 /// Seats are heard without the lock.
 auto copy_of(const std::vector<std::shared_ptr<worker_seat>>& seats, patient_mutex& mutex) {
     const std::scoped_lock lock{mutex};
@@ -34,6 +38,55 @@ auto copy_of(const std::vector<std::shared_ptr<worker_seat>>& seats, patient_mut
 }
 
 } // namespace
+
+/// A handler of the bell's, which calls the handler that has its result. The calls that this one
+/// makes are looked for by the same turn.
+class loop_bell::turn {
+public:
+    explicit turn(loop_bell& bell) noexcept : bell_{bell}, outer_{std::exchange(innermost, this)} {}
+    turn(const turn&) = delete;
+    turn& operator=(const turn&) = delete;
+    ~turn() {
+        innermost = outer_;
+        if (!asked_) return;
+        try {
+            bell_.post_look();
+        } catch (const std::bad_alloc&) { // a worker that nobody listens to tells the reactor
+        }
+    }
+
+    /// False: the calling thread is not in a turn of this bell, or has asked already: perhaps its
+    /// handler runs the context itself, and the turn cannot go on before that has ended.
+    static bool ask(const loop_bell& bell) noexcept {
+        return innermost != nullptr && &innermost->bell_ == &bell &&
+               !std::exchange(innermost->asked_, true);
+    }
+
+    /// It was asked once more, and nothing speaks against it: other things have waited for long, or
+    /// the handler has stopped the context, or forked.
+    bool goes_on() noexcept {
+        if (!asked_ || bell_.context_.stopped() || bell_.generation_ != count_forks() || !in_time())
+            return false;
+        asked_ = false;
+        return true;
+    }
+
+private:
+    bool in_time() noexcept {
+        const auto now = os::monotonic_ns();
+        if (until_ == 0) until_ = now + turn_ns;
+        return now < until_;
+    }
+
+    static thread_local turn* innermost;
+
+    loop_bell& bell_;
+    turn* const outer_;
+    std::uint64_t until_ = 0;
+    bool asked_ = false;
+};
+
+thread_local loop_bell::turn* loop_bell::turn::innermost = nullptr;
 
 loop_bell::loop_bell(boost::asio::io_context& context)
     : context_{context}, generation_{count_forks()}, bell_{os::make_eventfd()} {
@@ -74,6 +127,10 @@ void loop_bell::remove(const worker_seat& seat) noexcept {
 }
 
 void loop_bell::look_soon() {
+    if (!turn::ask(*this)) post_look();
+}
+
+void loop_bell::post_look() {
     if (!look_due_.exchange(true))
         boost::asio::post(context_, [self = shared_from_this()] { self->look(); });
 }
@@ -83,13 +140,30 @@ void loop_bell::look() {
     // In the child of a fork, which has what its parent had posted: these replies are not its own
     // to take, and threads that are not there may hold the locks.
     if (generation_ != count_forks()) return;
+    take_turn([this] { hear_near(); });
+}
+
+/// `first` hears, on a thread that runs the context, in a handler.
+template <class Hear>
+void loop_bell::take_turn(Hear first) {
+    turn here{*this};
+    const auto call_after = [&](auto hear) {
+        loop_visit visit{context_};
+        hear();
+        visit.call();
+        return visit.may_go_on();
+    };
+    bool more = call_after(first);
+    while (more && here.goes_on())
+        more = call_after([this] { hear_near(); });
+}
+
+void loop_bell::hear_near() {
     const auto near = [](const auto& s) { return s->reply_is_near(); };
     const auto has_news = [](const auto& s) { return s->has_news(); };
     if (const auto seats = copy_of(seats_, mutex_); std::ranges::any_of(seats, near))
         os::spin_for(look_ns, [&] { return std::ranges::any_of(seats, has_news); });
-    loop_visit visit{context_};
     hear();
-    visit.call();
 }
 
 /// Each of these on a thread that runs the context, in a handler.
@@ -136,9 +210,9 @@ void loop_bell::on_bell() {
     // handler that waits for this reply need not wait for that, too.
     rung_.store(true);
     waiting_.store(false);
-    loop_visit visit{context_};
-    if (take(false)) hear();
-    visit.call();
+    take_turn([this] {
+        if (take(false)) hear();
+    });
 }
 
 void loop_bell::torn_down() noexcept {

@@ -44,8 +44,14 @@ public:
     void look_soon();
 
 private:
+    class turn;
+
     void torn_down() noexcept override;
+    void post_look();
     void look();
+    template <class Hear>
+    void take_turn(Hear first);
+    void hear_near();
     void hear();
     [[nodiscard]] bool take(bool arm);
     void quiet() noexcept;

@@ -5,12 +5,12 @@
 // without the reactor, and that nobody else depends on them.
 
 #include "pool_faults.hpp"
-
-#include <src/reactor.hpp>
+#include "reactor_stopped.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include <condition_variable>
+#include <functional>
 #include <future>
 #include <memory>
 #include <numeric>
@@ -54,30 +54,6 @@ asio::awaitable<void> call_often(coproc::pool& pool, int rounds, std::atomic<int
         right += got == i + 1 ? 1 : 0;
     }
 }
-
-/// Keeps the reactor's thread from doing anything while it lives.
-class reactor_stopped {
-public:
-    reactor_stopped() {
-        asio::post(coproc::detail::reactor(), [this] {
-            stopped_.set_value();
-            go_on_.get_future().wait();
-            gone_.set_value();
-        });
-        stopped_.get_future().wait();
-    }
-    reactor_stopped(const reactor_stopped&) = delete;
-    reactor_stopped& operator=(const reactor_stopped&) = delete;
-    ~reactor_stopped() {
-        go_on_.set_value();
-        gone_.get_future().wait();
-    }
-
-private:
-    std::promise<void> stopped_;
-    std::promise<void> go_on_;
-    std::promise<void> gone_;
-};
 
 } // namespace
 
@@ -151,6 +127,65 @@ TEST_CASE("loop: handlers of results that come together run in order, each by it
     io.restart();
     io.run();
     CHECK(order == std::vector{1, 2, 3, 4, 5, 6});
+}
+
+TEST_CASE("loop: calls that follow one another keep nothing else waiting") {
+    coproc::pool pool{{.workers = 1}};
+    asio::io_context io;
+    std::atomic<int> right = 0;
+    bool stop = false;
+    int others = 0;
+    start(io, [&]() -> asio::awaitable<void> {
+        while (!stop)
+            co_await call_often(pool, 1, right);
+    });
+    std::function<void()> other = [&] {
+        if (++others < 100)
+            asio::post(io, other);
+        else
+            stop = true;
+    };
+    asio::steady_timer timer{io, 5ms};
+    timer.async_wait([&](boost::system::error_code) { other(); });
+    io.run();
+    CHECK(others == 100);
+    CHECK(right > 0);
+}
+
+TEST_CASE("loop: a handler that makes a call and throws, or stops its context, has it answered") {
+    coproc::pool pool{{.workers = 1}};
+    asio::io_context io;
+    std::atomic<int> right = 0;
+    start(io, call_often(pool, 2, right));
+    io.run();
+    REQUIRE(eventually([&] { return pool.stats().idle == 1; }));
+    const bool throws = GENERATE(false, true);
+    CAPTURE(throws);
+    std::vector<int> order;
+    std::function<void(int)> next = [&](int x) {
+        order.push_back(x);
+        if (x == 100) return;
+        pool.apply_async(increment, x)
+            .async_get(asio::bind_executor(
+                io, [&](const std::exception_ptr&, int incremented) { next(incremented); }));
+        if (x % 10 != 0) return;
+        if (throws) throw std::runtime_error{"of a handler"};
+        io.stop();
+    };
+    asio::post(io, [&] { next(1); });
+    for (int interruptions = 1; interruptions < 10; ++interruptions) {
+        io.restart();
+        if (throws)
+            CHECK_THROWS_AS(io.run(), std::runtime_error);
+        else
+            io.run();
+        CHECK(order.back() == 10 * interruptions);
+    }
+    io.restart();
+    io.run();
+    std::vector<int> expected(100);
+    std::iota(expected.begin(), expected.end(), 1);
+    CHECK(order == expected);
 }
 
 TEST_CASE("loop: a handler that waits for a result may run its loop itself") {

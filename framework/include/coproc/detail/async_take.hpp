@@ -125,7 +125,12 @@ private:
                 slot.is_connected())
                 slot.clear();
             state->fetch();
-            deliver(*state, std::move(handler));
+            try {
+                deliver(*state, std::move(handler));
+            } catch (...) {
+                loop_visit::note_exception();
+                throw;
+            }
         }
     };
 

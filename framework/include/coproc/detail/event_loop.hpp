@@ -65,6 +65,13 @@ public:
 
     /// Calls the handler. From here on others are posted.
     void call();
+    /// After call(): true if the context has nothing more urgent to do. There were no other
+    /// handlers, and the one that was called has not thrown, as far as that can be seen: Asio keeps
+    /// what is thrown from dispatch() for run().
+    [[nodiscard]] bool may_go_on() const noexcept { return may_go_on_; }
+
+    /// On the thread that ran it, a handler has thrown.
+    static void note_exception() noexcept;
 
 private:
     friend class event_loop;
@@ -75,6 +82,7 @@ private:
     const boost::asio::io_context& context_;
     loop_visit* const outer_;
     bool over_ = false;
+    bool may_go_on_ = true;
     loop_resident* first_ = nullptr;
 };
 
