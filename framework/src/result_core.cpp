@@ -4,6 +4,7 @@
 #include <coproc/detail/result_core.hpp>
 
 #include <coproc/detail/callback_executor.hpp>
+#include <coproc/detail/callback_source.hpp>
 #include <coproc/log.hpp>
 
 #include <condition_variable>
@@ -104,13 +105,14 @@ void result_core::complete() noexcept {
 
 bool result_core::wait(std::optional<steady::time_point> deadline) {
     if (ready()) return true;
-    help();
-    if (ready()) return true;
     if (must_not_wait)
         throw std::system_error{
             std::make_error_code(std::errc::resource_deadlock_would_occur),
             "coproc: this thread tells of results, so it cannot wait for one (a log handler can "
             "start tasks, but not wait for them)"};
+    help();
+    if (ready()) return true;
+    callback_source::rest_all();
     return sleep(deadline);
 }
 

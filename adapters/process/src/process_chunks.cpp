@@ -12,6 +12,7 @@
 #include <src/reactor.hpp>
 
 #include <functional>
+#include <sanitized.hpp>
 
 namespace coproc::detail {
 
@@ -23,7 +24,13 @@ namespace {
 constexpr std::int64_t longest_spin_ns = 60'000;
 constexpr std::int64_t shortest_spin_ns = 4'000;
 // The reply to such a call is awaited by looking also where a thread has other things to do.
+#ifdef COPROC_SANITIZED
+constexpr std::int64_t tiny_call_ns = 100'000; // the same call
+#else
 constexpr std::int64_t tiny_call_ns = 2'000;
+#endif
+// So many callbacks from one bell: their thread need not be woken for the next ones.
+constexpr std::size_t worth_lending = 8;
 
 } // namespace
 
@@ -131,6 +138,10 @@ void process_backend::digest(const seat_ptr& seat, worker_news news) {
 
 void process_backend::hear_out(const seat_ptr& seat, worker_seat::afterwards then) {
     const callback_batch callbacks;
+    hear_all(seat, then);
+}
+
+void process_backend::hear_all(const seat_ptr& seat, worker_seat::afterwards then) {
     bool more = true;
     while (more) {
         auto news = seat->listen(then);
@@ -139,8 +150,22 @@ void process_backend::hear_out(const seat_ptr& seat, worker_seat::afterwards the
     }
 }
 
-void process_backend::on_bell(const seat_ptr& seat) {
-    hear_out(seat, worker_seat::afterwards::wait_for_bell);
+/// Where many callbacks come from, it can be left to their thread to listen.
+void process_backend::on_bell(const seat_ptr& seat, bool may_lend) {
+    const callback_batch callbacks; // handed over behind the loan
+    if (may_lend && seat->calls_back) {
+        hear_all(seat, worker_seat::afterwards::nothing);
+        // What has been handed over before does not have that thread look.
+        if (callbacks.seen() >= worth_lending && !callbacks.empty() && calls_are_tiny() &&
+            seat->lend_to_callbacks())
+            return;
+    }
+    hear_all(seat, worker_seat::afterwards::wait_for_bell);
+    seat->calls_back = callbacks.seen() >= worth_lending;
+}
+
+void process_backend::on_loan(const seat_ptr& seat, worker_seat::afterwards then) {
+    hear_out(seat, then);
 }
 
 void process_backend::on_loop(const seat_ptr& seat, worker_seat::afterwards then) {

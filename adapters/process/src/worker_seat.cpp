@@ -58,7 +58,8 @@ worker_seat::worker_seat(boost::intrusive_ptr<process_backend> pool, worker_inde
       end_{reactor()},
       greeting_time_{reactor()},
       patience_{reactor()},
-      quiet_{reactor()} {}
+      quiet_{reactor()},
+      loan_time_{reactor()} {}
 
 worker_seat::~worker_seat() {
     // The descriptors belong to the process handle; Asio only watched them.
@@ -145,6 +146,7 @@ void worker_seat::leave_loop() noexcept {
 
 void worker_seat::arm_reactor() {
     unheard_ = false;
+    loan_->lent.store(false, std::memory_order_relaxed);
     leave_loop();
     if (process_->channel().arm()) os::ring(process_->doorbell());
 }
@@ -269,6 +271,7 @@ std::size_t worker_seat::put(chunk& c, bool want_rss, const listener& by) {
         if (flights_.empty()) {
             channel.leave_to_loop();
             unheard_ = false;
+            loan_->lent.store(false, std::memory_order_relaxed);
         }
     } else if ((unheard_ || loop_) && !(heard && by.caller)) {
         arm_reactor();
@@ -354,10 +357,12 @@ void worker_seat::hear_all(worker_news& news, afterwards then) {
         then == afterwards::wait_for_loop || then == afterwards::wait_for_next_look;
     for (;;) {
         while (incoming* message = channel.peek()) {
-            if (for_loop && message->bytes.size() > endpoint::inline_limit) {
+            if ((for_loop || then == afterwards::look_again) &&
+                message->bytes.size() > endpoint::inline_limit) {
                 leave_loop();
+                loan_->lent.store(false, std::memory_order_relaxed);
                 channel.disarm();
-                os::ring(process_->doorbell()); // a loop has other things to do than to decode that
+                os::ring(process_->doorbell()); // they have other things to do than to decode that
                 return;
             }
             // To decode that may take long.
@@ -367,7 +372,11 @@ void worker_seat::hear_all(worker_news& news, afterwards then) {
             news.more = news.done.size() >= news_limit || news.handshake_now;
             if (news.more) return;
         }
-        if (then == afterwards::nothing) return;
+        if (then == afterwards::nothing || then == afterwards::look_again) return;
+        if (then == afterwards::wait_for_bell)
+            loan_->lent.store(false, std::memory_order_relaxed);
+        else if (loan_->lent.load(std::memory_order_relaxed))
+            return; // the callbacks' thread listens
         unheard_ = then != afterwards::wait_for_bell && flights_.empty();
         if (unheard_) {
             leave_loop();
@@ -504,6 +513,7 @@ bool worker_seat::leave() {
     const std::scoped_lock lock{mutex_};
     if (left_) return false;
     left_ = true;
+    loan_->lent.store(false, std::memory_order_relaxed);
     leave_loop();
     std::swap(dropped, flights_);
     dropped_unsent.swap(unsent_);

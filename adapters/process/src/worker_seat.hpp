@@ -110,6 +110,7 @@ public:
     // --- from the worker ---------------------------------------------------------------------------------------
     enum class afterwards {
         nothing,
+        look_again,           ///< nothing either; what takes long is left to the reactor
         wait_for_bell,        ///< the bell is armed, so that what comes later is announced
         wait_for_what_is_due, ///< the same, unless nothing is in flight: then the next send sees to
                               ///< it
@@ -124,6 +125,9 @@ public:
     /// A loop takes what was left to it, and has its bell armed for the rest unless it will look
     /// once more at once.
     void hear_for_loop(bool arm);
+    /// Leaves it to the callbacks' thread to listen. False: that would not pay, or cannot be. On
+    /// the reactor's thread.
+    [[nodiscard]] bool lend_to_callbacks();
     /// The worker was awake when it was last sent something, and calls are very short.
     [[nodiscard]] bool reply_is_near() const noexcept;
     /// It waits for something to do, and has to be woken for that.
@@ -154,8 +158,20 @@ public:
     std::atomic<unsigned> undigested{0};
     /// What waits for that. Guarded by the backend's mutex.
     std::function<void()> when_digested;
+    /// The last bell led to many callbacks. The reactor's.
+    bool calls_back = false;
 
 private:
+    /// That the callbacks' thread listens; it knows of it somewhat longer than that.
+    struct loan_terms {
+        std::atomic<bool> lent{false}; // set under the mutex
+        std::atomic<unsigned> looks{0};
+        bool known_there = false;
+    };
+    class loan;
+
+    void hear_for_callbacks(afterwards then) noexcept;
+    void watch_loan();
     void hear_all(worker_news& news, afterwards then);
     void hear(incoming& message, worker_news& news);
     std::optional<unsent> send_some(bool want_rss, const listener& by, bool& more);
@@ -189,7 +205,8 @@ private:
     std::shared_ptr<loop_bell> loop_; // takes the replies to all that is in flight
     std::uint32_t loop_slot_ = 0;
     std::vector<std::weak_ptr<loop_bell>> loops_; // by slot: the worker knows their bells
-    std::atomic<bool> was_asleep_{false};         // when it was last sent something
+    const std::shared_ptr<loan_terms> loan_ = std::make_shared<loan_terms>();
+    std::atomic<bool> was_asleep_{false}; // when it was last sent something
     std::atomic<bool> ready_{false};
     steady::time_point last_large_{}; // when a payload was sent that takes memory of its own
     bool trim_due_ = false;           // the timer runs that gives such memory back
@@ -201,6 +218,8 @@ private:
     boost::asio::steady_timer greeting_time_;
     boost::asio::steady_timer patience_; // with its end
     boost::asio::steady_timer quiet_;
+    boost::asio::steady_timer loan_time_;
+    bool loan_watched_ = false;
 };
 
 using seat_ptr = std::shared_ptr<worker_seat>;

@@ -20,6 +20,10 @@ public:
     callback_batch& operator=(const callback_batch&) = delete;
     ~callback_batch();
 
+    /// How many there were, those included that have been handed over.
+    [[nodiscard]] std::size_t seen() const noexcept { return seen_; }
+    [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
+
     /// What this thread has gathered so far.
     static void hand_over() noexcept;
     /// False: this thread does not gather.
@@ -32,6 +36,7 @@ private:
     callback* first_ = nullptr;
     callback* last_ = nullptr;
     std::size_t count_ = 0;
+    std::size_t seen_ = 0;
 };
 
 } // namespace coproc::detail
