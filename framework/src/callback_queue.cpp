@@ -147,7 +147,7 @@ private:
                 }
             while (steady::now() < until);
         }
-        if (lent_) rest_sources();
+        if (std::exchange(lent_, false)) rest_sources();
         callback* expected = &running_;
         return !newest_.compare_exchange_strong(expected, nullptr, std::memory_order_acq_rel);
     }

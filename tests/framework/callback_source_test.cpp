@@ -67,31 +67,31 @@ private:
     int left_; // on the callbacks' thread
 };
 
-/// With callbacks behind it. False: it cannot be.
-template <class Callback>
-bool lend(std::unique_ptr<well> w, Callback callback) {
-    return eventually([&] {
-        const callback_batch batch; // empty the first time
-        if (callback_source::would_pay()) {
-            const bool lent = callback_source::lend(std::move(w));
-            for (int i = 0; i < 10; ++i)
-                post_callback(nullptr, callback);
-            return lent;
-        }
-        post_some([] {}); // so that callbacks are known to be short
-        return false;
-    });
-}
-bool lend(std::unique_ptr<well> w) {
-    return lend(std::move(w), [] {});
-}
-
 /// Returns when what was handed over before has been called.
 void let_it_catch_up() {
     // Shared: set_value() may still be at it when who waits has gone on.
     const auto reached = std::make_shared<std::promise<void>>();
     post_callback(nullptr, [reached] { reached->set_value(); });
     reached->get_future().get();
+}
+
+/// With callbacks behind it. False: it cannot be.
+template <class Callback>
+bool lend(std::unique_ptr<well> w, Callback callback) {
+    // So that callbacks are known to be short, by far.
+    for (int i = 0; i < 50; ++i) {
+        post_some([] {});
+        let_it_catch_up();
+    }
+    if (!eventually([] { return callback_source::would_pay(); })) return false;
+    const callback_batch batch;
+    const bool lent = callback_source::lend(std::move(w));
+    for (int i = 0; i < 10; ++i)
+        post_callback(nullptr, callback);
+    return lent;
+}
+bool lend(std::unique_ptr<well> w) {
+    return lend(std::move(w), [] {});
 }
 
 /// Nothing is lent where there is one CPU.
