@@ -575,6 +575,7 @@ void endpoint::set_peer_spin(std::chrono::nanoseconds limit) noexcept {
 }
 
 incoming* endpoint::wait() {
+    constexpr std::chrono::milliseconds near{2}; // so long an object is kept
     constexpr std::chrono::seconds quiet{
         1}; // after this long without a message memory is given back
     auto& sleeps = control_->worker_sleeps;
@@ -600,8 +601,12 @@ incoming* endpoint::wait() {
         tell_of_unheard();
         tell_of_room();
         require_bell();
-        current_.kept_.let_go(); // a call may be far away
         sleeps.store(1);
+        // The next call may be far away, or just as far as it is to tell of this one's end and to
+        // be woken for the next: not to keep an object then would make sure that it takes that
+        // long.
+        if (current_.kept_.keeps() && !has_message() && !os::futex_wait(sleeps, 1, near))
+            current_.kept_.let_go();
         if (!has_message() && !os::futex_wait(sleeps, 1, quiet)) {
             trim();
             spare_storage::drop();

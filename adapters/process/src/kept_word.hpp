@@ -46,6 +46,8 @@ public:
         return false;
     }
 
+    [[nodiscard]] bool empty() const noexcept { return word_.load(std::memory_order_relaxed) == 0; }
+
     [[nodiscard]] static bool fits(std::uint64_t number) noexcept {
         return number != 0 && number >> (64 - bits) == 0;
     }

@@ -5,7 +5,7 @@
 
 #include <src/channel.hpp>
 
-#include "support/catch.hpp"
+#include "support/pools.hpp"
 
 #include <coproc/shared_array.hpp>
 #include <os/eventfd.hpp>
@@ -753,6 +753,15 @@ TEST_CASE("kept: an array that comes again comes without a descriptor") {
         CHECK(first_element() == 1);
         send(first);
         CHECK(travels());
+        CHECK(first_element() == 1);
+    }
+    SECTION("not for long while no call comes") {
+        CHECK_FALSE(ch.parent.control().kept.empty());
+        std::jthread worker{[&] { static_cast<void>(ch.worker.wait()); }};
+        CHECK(coproc_test::eventually([&] { return ch.parent.control().kept.empty(); }));
+        send(first);
+        CHECK(travels());
+        worker.join();
         CHECK(first_element() == 1);
     }
     SECTION("one that is not looked at") {
