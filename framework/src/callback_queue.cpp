@@ -86,7 +86,7 @@ public:
     void rest_sources() noexcept {
         for (auto& p : sources_)
             if (auto* const source = p.load(std::memory_order_acquire);
-                source != nullptr && source->rest())
+                source != nullptr && !source->rest())
                 let_go(p, source);
     }
 
@@ -155,7 +155,7 @@ private:
     void look_at_sources() noexcept {
         for (auto& p : sources_)
             if (auto* const source = p.load(std::memory_order_acquire);
-                source != nullptr && source->look() == callback_source::found::gone)
+                source != nullptr && !source->look())
                 let_go(p, source);
     }
     static void let_go(place& p, callback_source* source) noexcept {

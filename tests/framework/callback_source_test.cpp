@@ -47,20 +47,20 @@ public:
     ~well() override { ++counts_.ended; }
 
 private:
-    found look() noexcept override {
+    bool look() noexcept override {
         ++counts_.looks;
-        if (counts_.over) return found::gone;
-        if (left_ == 0) return found::nothing;
+        if (counts_.over) return false;
+        if (left_ == 0) return true;
         --left_;
         post_callback(nullptr, [&c = counts_] {
             ++c.called;
             if (c.slow) std::this_thread::sleep_for(1ms);
         });
-        return found::something;
+        return true;
     }
     bool rest() noexcept override {
         ++counts_.rests;
-        return true;
+        return false;
     }
 
     counts& counts_;

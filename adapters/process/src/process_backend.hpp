@@ -52,8 +52,8 @@ public:
 
     // --- called by seats -----------------------------------------------------------------------------------------
     void on_bell(const seat_ptr& seat, bool may_lend = true);
-    void on_loop(const seat_ptr& seat, worker_seat::afterwards then);
-    void on_loan(const seat_ptr& seat, worker_seat::afterwards then);
+    /// Takes what the worker has said, on whichever thread.
+    void hear_out(const seat_ptr& seat, worker_seat::afterwards then);
     [[nodiscard]] bool calls_are_tiny() const noexcept;
     void on_end(const seat_ptr& seat);
     void on_no_hello(const seat_ptr& seat);
@@ -83,7 +83,6 @@ private:
     void carry_out(plan& p, const listener& by);
     void launch_worker(worker_index index);
     void digest(const seat_ptr& seat, worker_news news);
-    void hear_out(const seat_ptr& seat, worker_seat::afterwards then);
     void hear_all(const seat_ptr& seat, worker_seat::afterwards then);
     void take_back(const seat_ptr& seat, std::uint64_t chunk_id, bool insist);
     void give_back(const seat_ptr& seat, std::uint64_t chunk_id, std::vector<seat_ptr>* to_send);

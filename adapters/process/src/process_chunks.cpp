@@ -164,14 +164,6 @@ void process_backend::on_bell(const seat_ptr& seat, bool may_lend) {
     seat->calls_back = callbacks.seen() >= worth_lending;
 }
 
-void process_backend::on_loan(const seat_ptr& seat, worker_seat::afterwards then) {
-    hear_out(seat, then);
-}
-
-void process_backend::on_loop(const seat_ptr& seat, worker_seat::afterwards then) {
-    hear_out(seat, then);
-}
-
 void process_backend::help(work& w) noexcept {
     const auto hint = w.worker_hint();
     if (hint < 0 || on_reactor_thread()) return;

@@ -471,8 +471,8 @@ void worker_seat::trim() {
 }
 
 void worker_seat::hear_for_loop(bool arm) {
-    pool_->on_loop(shared_from_this(),
-                   arm ? afterwards::wait_for_loop : afterwards::wait_for_next_look);
+    pool_->hear_out(shared_from_this(),
+                    arm ? afterwards::wait_for_loop : afterwards::wait_for_next_look);
 }
 
 bool worker_seat::reply_is_near() const noexcept {

@@ -26,32 +26,28 @@ public:
     explicit loan(worker_seat& of) : seat_{of.weak_from_this()}, terms_{of.loan_} {}
 
 private:
-    found look() noexcept override {
+    bool look() noexcept override {
         terms_->looks.fetch_add(1, std::memory_order_relaxed);
-        if (!terms_->lent.load(std::memory_order_relaxed))
-            return ended() ? found::gone : found::nothing;
+        if (!terms_->lent.load(std::memory_order_relaxed)) return goes_on();
         const auto seat = seat_.lock();
-        if (!seat) return found::gone;
-        if (!seat->has_news()) return found::nothing;
-        seat->hear_for_callbacks(afterwards::look_again);
-        return found::something;
+        if (seat && seat->has_news()) seat->hear_for_callbacks(afterwards::look_again);
+        return seat != nullptr;
     }
 
     bool rest() noexcept override {
         terms_->lent.store(false, std::memory_order_relaxed);
         if (const auto seat = seat_.lock())
             seat->hear_for_callbacks(afterwards::wait_for_what_is_due);
-        return ended();
+        return goes_on();
     }
 
-    /// False: it has been lent once more.
-    bool ended() const noexcept {
+    /// It has been lent once more. If not, it is over for good.
+    bool goes_on() const noexcept {
         const auto seat = seat_.lock();
-        if (!seat) return true;
+        if (!seat) return false;
         const std::scoped_lock lock{seat->mutex_};
-        if (terms_->lent.load(std::memory_order_relaxed)) return false;
-        terms_->known_there = false;
-        return true;
+        terms_->known_there = terms_->lent.load(std::memory_order_relaxed);
+        return terms_->known_there;
     }
 
     const std::weak_ptr<worker_seat> seat_;
@@ -96,7 +92,7 @@ void worker_seat::watch_loan() {
 void worker_seat::hear_for_callbacks(afterwards then) noexcept {
     tells_of_results(true);
     try {
-        pool_->on_loan(shared_from_this(), then);
+        pool_->hear_out(shared_from_this(), then);
     } catch (const std::exception& e) { // not the callback's that ran before
         log(log_kind::other, e.what());
     }

@@ -55,6 +55,18 @@ asio::awaitable<void> call_often(coproc::pool& pool, int rounds, std::atomic<int
     }
 }
 
+/// From here on the library knows that `io` is awaited in; all workers are idle. Returns how many
+/// calls were right.
+int make_known(asio::io_context& io, coproc::pool& pool, std::size_t workers) {
+    std::atomic<int> right = 0;
+    start(io, call_often(pool, 2, right));
+    io.run();
+    REQUIRE(right == 2);
+    REQUIRE(eventually([&] { return pool.stats().idle == workers; }));
+    io.restart();
+    return right;
+}
+
 } // namespace
 
 TEST_CASE("loop: takes the replies to its calls without the reactor, asleep or polled") {
@@ -63,12 +75,7 @@ TEST_CASE("loop: takes the replies to its calls without the reactor, asleep or p
     coproc::pool pool{{.workers = 2}};
     REQUIRE(eventually([&] { return pool.stats().idle == 2; }));
     asio::io_context io;
-    std::atomic<int> right = 0;
-    start(io, call_often(pool, 2, right)); // now the library knows that it is awaited here
-    io.run();
-    REQUIRE(right == 2);
-    REQUIRE(eventually([&] { return pool.stats().idle == 2; }));
-    io.restart();
+    std::atomic<int> right = make_known(io, pool, 2);
     const auto slow = [](int x) {
         std::this_thread::sleep_for(2ms); // the loop sleeps by then
         return x;
@@ -98,11 +105,7 @@ TEST_CASE("loop: takes the replies to its calls without the reactor, asleep or p
 TEST_CASE("loop: handlers of results that come together run in order, each by itself") {
     coproc::pool pool{{.workers = 1}};
     asio::io_context io;
-    std::atomic<int> right = 0;
-    start(io, call_often(pool, 2, right));
-    io.run();
-    REQUIRE(eventually([&] { return pool.stats().idle == 1; }));
-    io.restart();
+    make_known(io, pool, 1);
     std::vector<int> order;
     // With a sanitizer calls take so long that not all of them are sent at once; the rest is left
     // to the reactor.
@@ -155,10 +158,7 @@ TEST_CASE("loop: calls that follow one another keep nothing else waiting") {
 TEST_CASE("loop: a handler that makes a call and throws, or stops its context, has it answered") {
     coproc::pool pool{{.workers = 1}};
     asio::io_context io;
-    std::atomic<int> right = 0;
-    start(io, call_often(pool, 2, right));
-    io.run();
-    REQUIRE(eventually([&] { return pool.stats().idle == 1; }));
+    make_known(io, pool, 1);
     const bool throws = GENERATE(false, true);
     CAPTURE(throws);
     std::vector<int> order;

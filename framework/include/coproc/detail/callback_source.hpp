@@ -28,15 +28,12 @@ public:
     /// The calling thread is about to wait: if it is the callbacks', it rests all it was lent.
     static void rest_all() noexcept;
 
-protected:
-    enum class found { nothing, something, gone };
-
 private:
     friend class callback_queue;
-    /// Takes what is there. `gone`: it is not lent any more, and goes.
-    virtual found look() noexcept = 0;
+    /// Takes what is there. False: it is not lent any more, and goes.
+    [[nodiscard]] virtual bool look() noexcept = 0;
     /// That thread stops looking: what comes from here on has to be announced to somebody else.
-    /// False: it has been lent once more meanwhile, and stays.
+    /// False: it goes; true: it has been lent once more meanwhile.
     [[nodiscard]] virtual bool rest() noexcept = 0;
 };
 
