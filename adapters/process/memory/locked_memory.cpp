@@ -204,8 +204,12 @@ void locked_memory::encode(writer& w, const locked_memory& memory) {
 locked_memory locked_memory::decode(reader& r, content what, const std::type_info& type,
                                     std::size_t size_of_one) {
     if (r.raw<std::uint8_t>() == 0) return {};
-    os::unique_fd memory{r.descriptor()};
-    auto object = shared::adopt<locked_object>(std::move(memory), what, number_of(type));
+    auto object = std::dynamic_pointer_cast<locked_object>(
+        std::static_pointer_cast<shared::object>(r.take_kept()));
+    if (object == nullptr) {
+        os::unique_fd memory{r.descriptor()};
+        object = shared::adopt<locked_object>(std::move(memory), what, number_of(type));
+    }
     object->require_type(number_of(type));
     const std::size_t size = object->size();
     if (size % size_of_one != 0)

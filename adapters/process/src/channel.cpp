@@ -128,6 +128,13 @@ void incoming::keep(std::shared_ptr<void> object) noexcept {
     if (may_keep_) kept_.keep(std::static_pointer_cast<shared::object>(std::move(object)));
 }
 
+std::shared_ptr<void> incoming::take_kept() noexcept {
+    if (!by_kept_ || left_ == 0) return nullptr;
+    const auto& object = kept_.object();
+    if (object != nullptr) --left_;
+    return object;
+}
+
 /// Of a message that is done with, or was taken back.
 void incoming::forget_descriptors() noexcept {
     if (std::exchange(by_kept_, false)) {

@@ -111,6 +111,7 @@ private:
     explicit incoming(int socket) noexcept : socket_{socket} {}
     int take_descriptor() override;
     void keep(std::shared_ptr<void> object) noexcept override;
+    std::shared_ptr<void> take_kept() noexcept override;
     os::unique_fd next_descriptor();
     void forget_descriptors() noexcept;
 

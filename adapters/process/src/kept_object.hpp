@@ -28,6 +28,7 @@ public:
     [[nodiscard]] os::unique_fd descriptor() const {
         return object_ != nullptr ? os::duplicate(object_->descriptor()) : os::unique_fd{};
     }
+    [[nodiscard]] const std::shared_ptr<shared::object>& object() const noexcept { return object_; }
     [[nodiscard]] bool keeps() const noexcept { return object_ != nullptr; }
     void redeem() noexcept {
         if (object_ != nullptr) word_->redeem();

@@ -17,6 +17,7 @@
 #include <numeric>
 #include <poll.h>
 #include <random>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <thread>
 #include <vector>
@@ -707,6 +708,22 @@ TEST_CASE("kept: an array that comes again comes without a descriptor") {
     }
     CHECK(open_descriptors() == before); // both ends are in one process: it is the same object
 
+    SECTION("there need not be any descriptor left") {
+        rlimit usual{};
+        REQUIRE(::getrlimit(RLIMIT_NOFILE, &usual) == 0);
+        const rlimit none{0, usual.rlim_max};
+        send(first);
+        REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+        incoming* const message = ch.worker.peek();
+        int element = 0;
+        if (message != nullptr) {
+            reader in = message->payload();
+            element = coproc::codec<array>::decode(in)[0];
+            ch.worker.pop();
+        }
+        REQUIRE(::setrlimit(RLIMIT_NOFILE, &usual) == 0);
+        CHECK(element == 1);
+    }
     SECTION("several on their way, and one of them taken back") {
         send(first);
         const auto revoked = send(first);

@@ -29,6 +29,9 @@ public:
     virtual int take_descriptor() = 0;
     /// What came by a descriptor and may come again: it may be kept for a while.
     virtual void keep(std::shared_ptr<void> /*object*/) noexcept {}
+    /// In the place of the next descriptor, what was kept when one of the same came last; null:
+    /// nothing is, and that descriptor is to be taken.
+    virtual std::shared_ptr<void> take_kept() noexcept { return nullptr; }
 };
 
 /// A level of a value that contains values of its own type: bounded, so that garbage cannot
@@ -163,6 +166,9 @@ public:
     }
     void keep(std::shared_ptr<void> object) noexcept {
         if (descriptors_ != nullptr) descriptors_->keep(std::move(object));
+    }
+    std::shared_ptr<void> take_kept() noexcept {
+        return descriptors_ != nullptr ? descriptors_->take_kept() : nullptr;
     }
 
     [[nodiscard]] std::size_t left() const noexcept { return static_cast<std::size_t>(end_ - at_); }
