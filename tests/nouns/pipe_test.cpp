@@ -59,6 +59,24 @@ TEMPLATE_TEST_CASE("pipe: a type for each direction, message boundaries, any siz
     answering.join();
 }
 
+TEMPLATE_TEST_CASE("pipe: messages of all small sizes, one by one and many", "",
+                   PIPE_VOCABULARIES) {
+    auto [in, out] = TestType::template pipe<std::string>();
+    const auto text = [](std::size_t size) {
+        return std::string(size, static_cast<char>('a' + size % 26));
+    };
+    constexpr std::size_t sizes = 80;
+    for (std::size_t n = 0; n != sizes; ++n) {
+        in.send(text(n));
+        CHECK(out.recv() == text(n));
+    }
+    for (std::size_t n = 0; n != sizes; ++n)
+        in.send(text(n));
+    for (std::size_t n = 0; n != sizes; ++n)
+        CHECK(out.recv() == text(n));
+    CHECK_FALSE(out.poll());
+}
+
 TEMPLATE_TEST_CASE("pipe: poll", "", PIPE_VOCABULARIES) {
     auto [a, b] = TestType::template pipe<int>();
     CHECK_FALSE(b.poll());

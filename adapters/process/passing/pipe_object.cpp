@@ -42,6 +42,13 @@ struct companion {
 
 constexpr std::uint64_t round_up(std::uint64_t n) noexcept { return (n + 7) / 8 * 8; }
 
+/// What way::last says of a message.
+constexpr unsigned last_shift = 6;
+constexpr std::uint64_t last_mask = (1U << last_shift) - 1;
+constexpr std::uint64_t last_word(std::uint64_t position, std::uint64_t size) noexcept {
+    return position << last_shift | (size + 1);
+}
+
 [[noreturn]] void damaged() {
     throw serialization_error{"coproc: the memory of a pipe is damaged"};
 }
@@ -289,6 +296,20 @@ bool pipe_object::try_send(pipe_end& from, outgoing_message& message) {
     return true;
 }
 
+/// Before the tail is moved, under the senders' guard.
+void pipe_object::copy_beside_tail(way& w, std::uint64_t position,
+                                   const outgoing_message& message) noexcept {
+    static_assert(copy_size < last_mask && copy_size <= outgoing_message::small_size);
+    w.last.store(0, std::memory_order_relaxed);
+    if (message.size_ > copy_size || !message.descriptors_.empty()) return;
+    std::uint64_t words[copy_words] = {};
+    std::memcpy(words, message.bytes(), message.size_);
+    // Each behind the 0 before them: whoever has read a new word finds another message's number.
+    for (std::size_t i = 0; 8 * i < message.size_; ++i)
+        w.copy[i].store(words[i], std::memory_order_release);
+    w.last.store(last_word(position, message.size_), std::memory_order_release);
+}
+
 bool pipe_object::append(way& w, pipe_end& from, outgoing_message& message) {
     const bool is_large = static_cast<bool>(message.large_);
     const std::uint64_t tail = w.tail.load(std::memory_order_relaxed);
@@ -309,6 +330,7 @@ bool pipe_object::append(way& w, pipe_end& from, outgoing_message& message) {
     }
     copy_in(w, tail, &word, sizeof word);
     at += sizeof word;
+    copy_beside_tail(w, tail, message);
     if (!is_large) {
         copy_in(w, at, message.bytes(), message.size_);
         w.tail.store(round_up(at + message.size_), std::memory_order_release);
@@ -353,11 +375,13 @@ bool pipe_object::try_recv(pipe_end& at, const element_sink& sink) {
                 throw end_of_stream_error{"coproc: the other end of the pipe is gone, and all that "
                                           "it sent was received"};
         }
-        // It comes from the sender's cache meanwhile.
-        os::prefetch(ring(w) + w.head.load(std::memory_order_relaxed) % ring_size);
+        // If it is not beside the tail, it comes from the sender's cache meanwhile.
+        const std::uint64_t head = w.head.load(std::memory_order_relaxed);
+        if (w.last.load(std::memory_order_relaxed) >> last_shift != head)
+            os::prefetch(ring(w) + head % ring_size);
         {
             const guard held{*this, w.receiving};
-            if (take(w, at, message)) {
+            if (take_beside_tail(w, message) || take(w, at, message)) {
                 announce_change(w.room);
                 break;
             }
@@ -396,10 +420,29 @@ bool pipe_object::put_back(pipe_end& at, const outgoing_message& message) {
             return false;
         copy_in(w, head - used, &word, sizeof word);
         copy_in(w, head - used + sizeof word, message.bytes(), message.size_);
+        w.last.store(0, std::memory_order_relaxed); // another message has its place now
         w.head_seen.store(std::min(w.head_seen.load(std::memory_order_relaxed), head - used));
         w.head.store(head - used, std::memory_order_release);
     }
     wake(w.messages, 1);
+    return true;
+}
+
+/// False: it is to be looked for in the ring.
+bool pipe_object::take_beside_tail(way& w, incoming& into) noexcept {
+    const std::uint64_t head = w.head.load(std::memory_order_relaxed);
+    const std::uint64_t there = w.tail.load(std::memory_order_acquire) - head;
+    const std::uint64_t last = w.last.load(std::memory_order_acquire);
+    const std::uint64_t size = (last & last_mask) - 1;
+    const std::uint64_t used = round_up(sizeof(std::uint64_t) + size);
+    if (last >> last_shift != head || size > copy_size || used > there) return false;
+    std::uint64_t words[copy_words] = {};
+    for (std::size_t i = 0; 8 * i < size; ++i)
+        words[i] = w.copy[i].load(std::memory_order_acquire);
+    if (w.last.load(std::memory_order_relaxed) != last) return false;
+    std::memcpy(into.memory(), words, copy_size);
+    into.size = size;
+    w.head.store(head + used, std::memory_order_release);
     return true;
 }
 

@@ -133,11 +133,19 @@ private:
     // Two cache lines: CPUs fetch them in pairs.
     static constexpr std::size_t apart = 128;
 
+    // The last message, if it is small, is found beside the tail as well: whoever waits for it has
+    // it with the cache line that told of it, and that of the ring stays the sender's. It may be
+    // overwritten while it is read, so it is right only if `last` is the same before and after.
+    static constexpr std::size_t copy_words = 5;
+    static constexpr std::size_t copy_size = copy_words * sizeof(std::uint64_t);
+
     /// From one end to the other. Senders and receivers have a guard each, and what a spinning
     /// receiver looks at is written to no more often than there are messages.
     struct way {
         alignas(apart) shared::wait_word messages;
         shared::word64 tail; // bytes ever sent
+        shared::word64 last; // which message lies in `copy`; 0: none
+        shared::word64 copy[copy_words];
 
         alignas(apart) shared::wait_word room;
         shared::word64 head; // bytes ever received
@@ -164,6 +172,9 @@ private:
     static bool looks_full(const way& w) noexcept;
     bool is_full(way& w) noexcept;
     bool append(way& w, pipe_end& from, outgoing_message& message);
+    static void copy_beside_tail(way& w, std::uint64_t position,
+                                 const outgoing_message& message) noexcept;
+    static bool take_beside_tail(way& w, incoming& into) noexcept;
     bool take(way& w, pipe_end& at, incoming& into);
     void copy_in(const way& w, std::uint64_t position, const void* from, std::size_t n) noexcept;
     void copy_out(const way& w, std::uint64_t position, void* to, std::size_t n) const noexcept;

@@ -312,6 +312,55 @@ TEST_CASE("a handle of a pipe arrives as what it was sent as, or not at all") {
     CHECK_THROWS_AS(empty.get(patience), std::logic_error);
 }
 
+TEST_CASE("a small message is whole, though the next ones follow while it is read") {
+    struct twice {
+        std::uint64_t once;
+        std::uint64_t again;
+        std::uint64_t and_again;
+    };
+    constexpr std::uint64_t messages = coproc_test::sanitized ? 20'000 : 200'000;
+    auto [in, out] = coproc::pipe<twice>();
+    coproc::pool pool{on("process", 1)};
+    auto sent = pool.apply_async(
+        [](coproc::connection<twice> to) {
+            for (std::uint64_t n = 0; n != messages; ++n)
+                to.send({n, n, n});
+        },
+        in);
+    std::uint64_t wrong = 0;
+    for (std::uint64_t n = 0; n != messages; ++n) {
+        const twice m = out.recv(patience);
+        wrong += m.once == n && m.again == n && m.and_again == n ? 0 : 1;
+    }
+    CHECK(wrong == 0);
+    sent.get(patience);
+}
+
+TEST_CASE("a message that is put back comes again, not the one that had its place last") {
+    using namespace coproc::detail;
+    auto [in, out] = byte_connection::make(pipe_types::of<int, int>());
+    const auto message = [](const int& value) {
+        return element_source{sizeof value, 0, &value, [](const void* from, writer& w) {
+                                  w.raw(*static_cast<const int*>(from));
+                              }};
+    };
+    const auto received = [&, &from = out] {
+        int value = 0;
+        REQUIRE(from.recv([&](reader& r) { value = r.raw<int>(); }, byte_queue::now()));
+        return value;
+    };
+    const int first = 1;
+    const int second = 2;
+    in.send(message(first), {});
+    in.send(message(second), {});
+    CHECK(received() == 1);
+    CHECK(received() == 2);
+    REQUIRE(out.put_back(message(first)));
+    CHECK(received() == 1);
+    in.send(message(second), {});
+    CHECK(received() == 2);
+}
+
 TEST_CASE("many pipes leave nothing behind") {
     {
         auto [a, b] = coproc::pipe<int>(); // the threads that live on
