@@ -201,6 +201,16 @@ void endpoint::refresh_head() {
 
 std::uint64_t endpoint::room() const noexcept { return ring_bytes - (out_.tail - out_.head_seen); }
 
+/// Whether the rest of the ring had better be left out. Looks for it once in a while: the head is
+/// in the consumer's cache.
+bool endpoint::may_begin_anew(std::size_t entry, std::size_t rest) {
+    constexpr std::size_t once_in = 4096;
+    const std::size_t offset = ring_bytes - rest;
+    if (offset < ring_begun_anew || offset % once_in + entry <= once_in) return false;
+    refresh_head();
+    return room() >= rest + entry + reserved_bytes + ring_begun_anew / 2;
+}
+
 void endpoint::wait_for_room() {
     // Never happens as long as the parent keeps to guaranteed_messages. The timeout is for the
     // wake-up that is missed because the parent does not order its store and its load at every pop.
@@ -222,7 +232,7 @@ writer& endpoint::begin(message_kind kind, std::uint64_t id, std::uint32_t flags
     const std::size_t entry =
         (header_bytes + size + header_bytes - 1) / header_bytes * header_bytes;
     const std::size_t rest = ring_bytes - offset_in_ring(out_.tail);
-    const std::size_t padding = entry > rest ? rest : 0;
+    const std::size_t padding = entry > rest || may_begin_anew(entry, rest) ? rest : 0;
     bool inlined = size <= inline_limit;
     if (inlined && size != 0) {
         const std::uint64_t needed = entry + padding + reserved_bytes;

@@ -321,6 +321,7 @@ private:
 
     void refresh_head();
     [[nodiscard]] std::uint64_t room() const noexcept;
+    [[nodiscard]] bool may_begin_anew(std::size_t entry, std::size_t rest);
     void wait_for_room();
     void send_descriptors();
     [[nodiscard]] bool begin_flush() noexcept;

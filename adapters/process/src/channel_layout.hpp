@@ -20,6 +20,9 @@ inline constexpr std::size_t cache_line = 128; // CPUs fetch lines in pairs
 
 /// Of a ring. A power of two.
 inline constexpr std::size_t ring_bytes = 256 * 1024;
+/// It is begun anew here if what has been consumed before makes that possible: so small messages
+/// stay in a part of it that fits into a cache, and the rest is memory that nobody has to give.
+inline constexpr std::size_t ring_begun_anew = 32 * 1024;
 /// Headers that always fit: payloads never take the last bit of a ring.
 inline constexpr std::size_t reserved_entries = 128;
 inline constexpr std::size_t reserved_bytes = (reserved_entries + 1) * 64;

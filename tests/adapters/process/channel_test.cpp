@@ -179,6 +179,38 @@ TEST_CASE("channel: sizes of every kind go round the ring") {
     CHECK_FALSE(ch.worker.has_message());
 }
 
+TEST_CASE("channel: small messages that are soon consumed use little of the ring") {
+    both_ends ch;
+    const std::size_t before = allocated_bytes(ch.parent.memory());
+    const std::size_t under_way = GENERATE(1U, 48U);
+    std::uint64_t got = 0;
+    for (std::uint64_t sent = 0; sent != 20'000; ++sent) {
+        send(ch.parent, message_kind::call, sent,
+             pattern(sent % 60, static_cast<unsigned>(sent % 60)));
+        if (sent + 1 < under_way) continue;
+        incoming* const message = ch.worker.peek();
+        REQUIRE(message != nullptr);
+        REQUIRE(message->id == got);
+        REQUIRE(same(*message, pattern(got % 60, static_cast<unsigned>(got % 60))));
+        ch.worker.pop();
+        ++got;
+    }
+    CHECK(allocated_bytes(ch.parent.memory()) - before <= 2 * ring_begun_anew);
+
+    // The rest is there for those that need it.
+    while (ch.worker.peek() != nullptr)
+        ch.worker.pop();
+    const std::size_t size = endpoint::inline_limit / 2;
+    for (std::uint64_t i = 0; i != 10; ++i)
+        send(ch.parent, message_kind::call, i, pattern(size, static_cast<unsigned>(i)));
+    for (std::uint64_t i = 0; i != 10; ++i) {
+        incoming* const message = ch.worker.peek();
+        REQUIRE(message != nullptr);
+        REQUIRE(same(*message, pattern(size, static_cast<unsigned>(i))));
+        ch.worker.pop();
+    }
+}
+
 TEST_CASE("channel: the guaranteed number of messages always fits") {
     const std::size_t size =
         GENERATE(std::size_t{0}, std::size_t{1000}, endpoint::inline_limit, std::size_t{50'000});
