@@ -181,7 +181,7 @@ bool dispatcher::done(worker_index index, std::uint64_t chunk_id, chunk_outcome 
     if (wanted) {
         work& w = *c.of;
         --w.in_flight_;
-        measure(w, std::max(1U, outcome.ok), took);
+        measure(w, std::max(1U, outcome.ok), took, std::exchange(wk.unused, false));
         w.done_ += outcome.ok;
         counts_.completed += outcome.ok;
         if (outcome.error)

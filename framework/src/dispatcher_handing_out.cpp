@@ -33,6 +33,8 @@ constexpr double steal_worth_ns = 5e4;
 // the duration was misjudged by far.
 constexpr auto patience = 1ms;
 constexpr auto crowded_patience = 10ms;
+// The first call of a process may take so long for what later ones find there.
+constexpr auto loading = 1ms;
 // It takes so long to wake a worker, and so long for one to get from a call to the next.
 constexpr double wake_ns = 5e3;
 constexpr double overhead_ns = 250;
@@ -236,8 +238,11 @@ float dispatcher::expected(const work& w, std::uint32_t count) const noexcept {
     return w.many() ? w.item_ns_ * static_cast<float>(count) : call_ns_.get();
 }
 
-void dispatcher::measure(work& w, std::uint32_t items, std::chrono::nanoseconds took) noexcept {
+void dispatcher::measure(work& w, std::uint32_t items, std::chrono::nanoseconds took,
+                         bool first) noexcept {
     if (!w.many()) {
+        // What a worker has to load for its first call says nothing of the second.
+        if (first && call_ns_.known() && took < loading) return;
         call_ns_.add(ns_each(took, static_cast<float>(items)));
         return;
     }

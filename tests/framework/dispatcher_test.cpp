@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 #include <vector>
 
 using namespace coproc_test;
@@ -468,6 +469,18 @@ TEST_CASE("what surrounds a tiny call now and then wakes nobody") {
         CHECK(woken_by_two() == 2);
         calls(200, 100ns);
         CHECK(woken_by_two() == 1);
+    }
+    SECTION("what the first call of a worker has to load") {
+        calls(1, 4ms); // nothing else is overlooked now
+        const auto [took, then_woken] = GENERATE(std::pair<std::chrono::nanoseconds, int>{900us, 1},
+                                                 std::pair<std::chrono::nanoseconds, int>{4ms, 2});
+        for (int i = 0; i < 32; ++i)
+            o.submit(fake_call());
+        const auto all = o.handed_out();
+        REQUIRE(all.front().worker != all.back().worker);
+        for (const auto& a : all)
+            o.done(a, &a == &all.back() ? took : 100ns);
+        CHECK(woken_by_two() == then_woken);
     }
     SECTION("cold caches") {
         calls(1, 20us);

@@ -91,6 +91,24 @@ TEST_CASE("call_average: a single long one among many tiny ones is not believed"
         add(average, 10, 100);
         CHECK(average.tiny());
     }
+    SECTION("nor are several, as long as they do not add up") {
+        add(average, 1000, 100);
+        for (int i = 0; i < 4; ++i) {
+            average.add(240'000);
+            CHECK(average.get() == 100);
+        }
+        average.add(240'000);
+        CHECK(average.get() == 240'000);
+        CHECK_FALSE(average.tiny());
+    }
+    SECTION("after however many tiny ones no more than some are doubted") {
+        add(average, 1'000'000, 100);
+        for (int i = 0; i < 4; ++i)
+            average.add(4e6F);
+        CHECK(average.tiny());
+        average.add(4e6F);
+        CHECK(average.get() == 4e6F);
+    }
     SECTION("nor is it doubted where calls are not tiny") {
         add(average, 2000, 10'000);
         CHECK(average.get() > 9'000);

@@ -212,6 +212,7 @@ private:
     struct worker {
         life state = life::starting;
         bool retiring = false;
+        bool unused = true;  // it has not yet done anything
         bool hungry = false; // on hungry_
         bool stuck = false;  // takes longer with its first chunk than a moment
         std::deque<flight> inflight;
@@ -241,7 +242,7 @@ private:
     [[nodiscard]] chunk take(work& w, std::size_t at_most);
     [[nodiscard]] std::size_t chunk_size(const work& w) const noexcept;
     [[nodiscard]] float expected(const work& w, std::uint32_t count) const noexcept;
-    void measure(work& w, std::uint32_t items, std::chrono::nanoseconds took) noexcept;
+    void measure(work& w, std::uint32_t items, std::chrono::nanoseconds took, bool first) noexcept;
     void give_back(const chunk& c, std::uint32_t from, std::uint32_t count, std::uint32_t attempt);
     void fail_item(work& w, std::uint64_t index, std::exception_ptr error, failure_kind kind);
     void drop_waiting(work& w, std::uint64_t from) noexcept;

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <utility>
 
 namespace coproc::detail {
 
@@ -36,13 +35,13 @@ public:
         if (known() && ns > 4 * ns_) {
             if (ns < long_ns)
                 ns = 4 * ns_; // the first of a worker that had slept: its caches were cold
-            else if (std::exchange(since_long_, 0U) >= seldom && ns_ < tiny_ns)
-                return; // a single one had lost its CPU
+            else if (ns_ < tiny_ns && has_credit(ns))
+                return; // it had lost its CPU
             else
                 since_believed_ = 0;
         }
         ns_ = moving_average(ns_, ns);
-        ++since_long_;
+        credit_ns_ = std::min(credit_ns_ + credit_per_call_ns, most_credit_ns);
         if (since_believed_ < seldom) ++since_believed_;
     }
 
@@ -50,11 +49,22 @@ private:
     static constexpr float tiny_ns = 2e3F;
     static constexpr float long_ns = 1e5F;
     static constexpr unsigned seldom = 1000;
+    // Long ones among tiny ones are not believed as long as they do not double what a tiny one may
+    // take on average; and a single one is paid by a thousand calls, however long it was.
+    static constexpr float credit_per_call_ns = tiny_ns / 2;
+    static constexpr float single_ns = seldom * credit_per_call_ns;
+    static constexpr float most_credit_ns = 4 * single_ns;
+
+    bool has_credit(float ns) noexcept {
+        const float price = std::min(ns, single_ns);
+        const bool enough = price <= credit_ns_;
+        credit_ns_ = enough ? credit_ns_ - price : 0;
+        return enough;
+    }
 
     float ns_ = 0;
-    // So many calls:
-    unsigned since_long_ = 0;
-    unsigned since_believed_ = seldom;
+    float credit_ns_ = 0;
+    unsigned since_believed_ = seldom; // so many calls
 };
 
 } // namespace coproc::detail
