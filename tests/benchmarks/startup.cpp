@@ -8,6 +8,7 @@
 
 #include <coproc/coproc.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <string>
@@ -45,7 +46,7 @@ void touch(std::size_t bytes) {
         static_cast<volatile char*>(at)[i] = 1;
     // Some hypervisors put off what all that has changed in the page tables until the whole TLB is
     // flushed: 10 ms per GB, which are no pool's. Giving back that much flushes it.
-    ::munmap(at, 256 * page);
+    ::munmap(at, std::min(bytes, 256 * page));
 }
 
 double in_a_fresh_process(const std::string& self, const std::string& method, std::size_t touched) {

@@ -450,7 +450,7 @@ bool pipe_object::take_beside_tail(way& w, incoming& into) noexcept {
 bool pipe_object::take(way& w, pipe_end& at, incoming& into) {
     into.size = 0;
     const std::uint64_t head = w.head.load(std::memory_order_relaxed);
-    const std::uint64_t there = w.tail.load(std::memory_order_relaxed) - head;
+    const std::uint64_t there = w.tail.load(std::memory_order_acquire) - head;
     if (there == 0) return false;
     std::uint64_t word = 0;
     std::uint64_t used = sizeof word;

@@ -140,7 +140,7 @@ private:
     static constexpr std::size_t copy_size = copy_words * sizeof(std::uint64_t);
 
     /// From one end to the other. Senders and receivers have a guard each, and what a spinning
-    /// receiver looks at is written to no more often than there are messages.
+    /// receiver looks at is written to in one go for each message.
     struct way {
         alignas(apart) shared::wait_word messages;
         shared::word64 tail; // bytes ever sent

@@ -202,11 +202,13 @@ void endpoint::refresh_head() {
 std::uint64_t endpoint::room() const noexcept { return ring_bytes - (out_.tail - out_.head_seen); }
 
 /// Whether the rest of the ring had better be left out. Looks for it once in a while: the head is
-/// in the consumer's cache.
+/// in the consumer's cache. Not for larger messages, of which what is left would hold but few.
 bool endpoint::may_begin_anew(std::size_t entry, std::size_t rest) {
+    constexpr std::size_t small = 1024;
     constexpr std::size_t once_in = 4096;
     const std::size_t offset = ring_bytes - rest;
-    if (offset < ring_begun_anew || offset % once_in + entry <= once_in) return false;
+    if (offset < ring_begun_anew || entry > small || offset % once_in + entry < once_in)
+        return false;
     refresh_head();
     return room() >= rest + entry + reserved_bytes + ring_begun_anew / 2;
 }
@@ -255,7 +257,7 @@ writer& endpoint::begin(message_kind kind, std::uint64_t id, std::uint32_t flags
     std::byte* payload = nullptr;
     if (inlined) {
         out_.open_position = out_.tail;
-        if (padding != 0 && size != 0) {
+        if (padding != 0) {
             entry_header filler;
             filler.size = static_cast<std::uint32_t>(padding);
             put_header(out_.data + offset_in_ring(out_.tail), filler);

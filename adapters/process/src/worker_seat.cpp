@@ -219,6 +219,12 @@ std::optional<worker_seat::unsent> worker_seat::send_some(bool want_rss, const l
             bytes += put(*next, want_rss, by);
         } catch (const channel_full&) {
             if (keep_unsent(std::move(*next))) return {};
+        } catch (const channel_corrupt&) {
+            // The worker is lost, and what it was to have goes to others with the rest.
+            unsent_.push_front(std::move(*next));
+            keeps_unsent_.store(true, std::memory_order_relaxed);
+            process_->kill();
+            return {};
         } catch (...) {
             return find_culprit({std::move(*next), std::current_exception()});
         }

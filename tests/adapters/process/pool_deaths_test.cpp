@@ -5,12 +5,15 @@
 
 #include "pool_faults.hpp"
 
+#include <src/channel_layout.hpp>
+
 #include <fstream>
 #include <future>
 #include <map>
 #include <random>
 #include <set>
 #include <sys/resource.h>
+#include <thread>
 
 using namespace coproc_test;
 using coproc::worker_lost_error;
@@ -874,6 +877,32 @@ TEST_CASE("a task that closes all descriptors has its result, and its worker is 
     REQUIRE(result.wait_for(patience) == std::future_status::ready);
     CHECK(result.get() == 6);
     CHECK(ailment(pool) == "");
+}
+
+TEST_CASE(
+    "a worker that spoils its channel is replaced, and what was to be sent to it is not lost") {
+    coproc::pool pool{on("process", 1)};
+    pool.apply([] {
+        // Whatever it writes there itself is written over at once.
+        std::thread{[] {
+            coproc::detail::channel_control* control = nullptr;
+            std::ifstream maps{"/proc/self/maps"};
+            for (std::string line; std::getline(maps, line);)
+                if (line.find("coproc-channel") != std::string::npos && control == nullptr)
+                    control = reinterpret_cast<coproc::detail::channel_control*>(
+                        std::stoull(line, nullptr, 16));
+            for (;;)
+                control->down.head.store(~std::uint64_t{0});
+        }}.detach();
+    });
+    bool right = true;
+    CHECK(eventually([&] {
+        for (int i = 0; i < 100; ++i)
+            right = right && pool.apply(&twice, i) == 2 * i;
+        return pool.stats().workers_lost != 0 || !right;
+    }));
+    CHECK(right);
+    CHECK(pool.stats().failed == 0);
 }
 
 TEST_CASE("a worker that has no room for an argument fails that task, and goes on") {

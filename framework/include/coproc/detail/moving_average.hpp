@@ -49,8 +49,8 @@ private:
     static constexpr float tiny_ns = 2e3F;
     static constexpr float long_ns = 1e5F;
     static constexpr unsigned seldom = 1000;
-    // Long ones among tiny ones are not believed as long as they do not double what a tiny one may
-    // take on average; and a single one is paid by a thousand calls, however long it was.
+    // Long ones among tiny ones are not believed as long as they come to no more than half of what
+    // a tiny one may take; and a single one is paid by a thousand calls, however long it was.
     static constexpr float credit_per_call_ns = tiny_ns / 2;
     static constexpr float single_ns = seldom * credit_per_call_ns;
     static constexpr float most_credit_ns = 4 * single_ns;

@@ -29,9 +29,9 @@ public:
     virtual int take_descriptor() = 0;
     /// What came by a descriptor and may come again: it may be kept for a while.
     virtual void keep(std::shared_ptr<void> /*object*/) noexcept {}
-    /// In the place of the next descriptor, what was kept when one of the same came last; null:
-    /// nothing is, and that descriptor is to be taken.
-    virtual std::shared_ptr<void> take_kept() noexcept { return nullptr; }
+    /// What was kept of an earlier message, in place of the next descriptor, which then counts as
+    /// taken. Null: take the descriptor.
+    [[nodiscard]] virtual std::shared_ptr<void> take_kept() noexcept { return nullptr; }
 };
 
 /// A level of a value that contains values of its own type: bounded, so that garbage cannot
@@ -167,7 +167,7 @@ public:
     void keep(std::shared_ptr<void> object) noexcept {
         if (descriptors_ != nullptr) descriptors_->keep(std::move(object));
     }
-    std::shared_ptr<void> take_kept() noexcept {
+    [[nodiscard]] std::shared_ptr<void> take_kept() noexcept {
         return descriptors_ != nullptr ? descriptors_->take_kept() : nullptr;
     }
 
