@@ -112,15 +112,9 @@ os::unique_fd incoming::next_descriptor() {
 }
 
 int incoming::take_descriptor() {
-    if (left_ == 0)
+    if (left_ == 0 || by_kept_)
         throw serialization_error{"coproc: a message came without the descriptor it names"};
     --left_;
-    if (by_kept_) {
-        os::unique_fd fd = kept_.descriptor();
-        if (!fd)
-            throw serialization_error{"coproc: a message came without the descriptor it names"};
-        return fd.release();
-    }
     return next_descriptor().release();
 }
 

@@ -4,7 +4,6 @@
 
 // The object that a worker keeps between two calls, see kept_word.hpp.
 
-#include <os/unique_fd.hpp>
 #include <src/kept_word.hpp>
 
 #include <memory>
@@ -23,10 +22,6 @@ public:
         if (object_ != nullptr && !word_->withdraw()) return;
         object_ = std::move(object);
         word_->keep(object_->identity());
-    }
-    /// A descriptor of it, as if it had come with the call; none: nothing is kept.
-    [[nodiscard]] os::unique_fd descriptor() const {
-        return object_ != nullptr ? os::duplicate(object_->descriptor()) : os::unique_fd{};
     }
     [[nodiscard]] const std::shared_ptr<shared::object>& object() const noexcept { return object_; }
     [[nodiscard]] bool keeps() const noexcept { return object_ != nullptr; }

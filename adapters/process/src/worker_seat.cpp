@@ -168,14 +168,12 @@ std::optional<chunk> worker_seat::next_to_send() noexcept {
     return next;
 }
 
-/// All that is to be sent, with this in front: so that it can be revoked while it is kept. False:
-/// there is room by now.
-bool worker_seat::keep_unsent(chunk what) {
+/// All that is to be sent, with this in front: so that it can be revoked while it is kept.
+void worker_seat::keep_unsent(chunk what) {
     unsent_.push_front(std::move(what));
     while (auto next = outbox_.take())
         unsent_.push_back(std::move(*next));
     keeps_unsent_.store(true, std::memory_order_relaxed);
-    return !process_->channel().want_room();
 }
 
 std::optional<worker_seat::unsent> worker_seat::send_some(bool want_rss, const listener& by,
@@ -218,11 +216,11 @@ std::optional<worker_seat::unsent> worker_seat::send_some(bool want_rss, const l
             teach();
             bytes += put(*next, want_rss, by);
         } catch (const channel_full&) {
-            if (keep_unsent(std::move(*next))) return {};
+            keep_unsent(std::move(*next));
+            if (!process_->channel().want_room()) return {};
         } catch (const channel_corrupt&) {
             // The worker is lost, and what it was to have goes to others with the rest.
-            unsent_.push_front(std::move(*next));
-            keeps_unsent_.store(true, std::memory_order_relaxed);
+            keep_unsent(std::move(*next));
             process_->kill();
             return {};
         } catch (...) {

@@ -176,7 +176,7 @@ private:
     void hear(incoming& message, worker_news& news);
     std::optional<unsent> send_some(bool want_rss, const listener& by, bool& more);
     [[nodiscard]] std::optional<chunk> next_to_send() noexcept;
-    [[nodiscard]] bool keep_unsent(chunk what);
+    void keep_unsent(chunk what);
     [[nodiscard]] static unsent find_culprit(unsent chunk_of);
     std::size_t put(chunk& c, bool want_rss, const listener& by);
     void arm_reactor();
