@@ -81,6 +81,15 @@ const std::error_category& distant(const std::string& name, int value, std::stri
 
 } // namespace
 
+void reader::wait_for(std::size_t n) {
+    if (n > left() || flow_ == nullptr) truncated();
+    const auto before = static_cast<std::size_t>(at_ - begin_);
+    const std::size_t size = before + left();
+    const std::size_t there = flow_->wait_for(before + n);
+    end_ = begin_ + there;
+    later_ = size - there;
+}
+
 void about_to_fill(void* memory, std::size_t bytes) noexcept {
     const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
     const auto begin = (reinterpret_cast<std::uintptr_t>(memory) + page - 1) / page * page;

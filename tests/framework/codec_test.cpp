@@ -53,6 +53,29 @@ struct point {
     bool operator==(const point&) const = default;
 };
 
+/// A message of which more is there each time that somebody waits for more.
+class trickle final : public detail::inflow {
+public:
+    trickle(std::span<const std::byte> all, std::size_t at_a_time, std::size_t end)
+        : all_{all}, at_a_time_{at_a_time}, end_{end} {}
+
+    detail::reader in() { return detail::reader{all_, nullptr, there_, *this}; }
+    std::size_t wait_for(std::size_t least) override {
+        ++waits;
+        there_ = std::min(std::max(least, there_ + at_a_time_), all_.size());
+        if (least > end_) throw serialization_error{"given up"};
+        return there_;
+    }
+
+    int waits = 0;
+
+private:
+    std::span<const std::byte> all_;
+    std::size_t at_a_time_;
+    std::size_t end_;
+    std::size_t there_ = 0;
+};
+
 struct packed_point {
     int x = 0;
     int y = 0;
@@ -564,4 +587,34 @@ TEST_CASE("codec: large values, wherever they begin in their message") {
     CHECK(from_bytes<std::tuple<std::uint8_t, std::vector<double>>>(to_bytes(odd)) == odd);
     CHECK(from_bytes<std::vector<double>>(to_bytes(numbers)) == numbers);
     CHECK(from_bytes<std::string>(to_bytes(text)) == text);
+}
+
+TEST_CASE("codec: a message may be read while it comes in") {
+    std::vector<double> numbers(300'001);
+    std::iota(numbers.begin(), numbers.end(), 0.5);
+    const std::tuple<std::uint8_t, std::vector<double>, std::string, std::vector<point>> value{
+        7, numbers, std::string(2'000'001, 'x'), std::vector<point>(50'000, point{1, 2})};
+    using type = std::remove_const_t<decltype(value)>;
+    const auto bytes = to_bytes(value);
+    for (const std::size_t at_a_time : {std::size_t{0}, std::size_t{1000}, std::size_t{262'144}}) {
+        trickle flow{bytes, at_a_time, bytes.size()};
+        detail::reader r = flow.in();
+        CHECK(r.left() == bytes.size());
+        CHECK(detail::decode<type>(r) == value);
+        CHECK(r.left() == 0);
+        CHECK(flow.waits > 1);
+        CHECK_THROWS_AS(r.raw<std::uint8_t>(), serialization_error);
+    }
+
+    trickle ends{bytes, 1000, bytes.size() / 2};
+    detail::reader half = ends.in();
+    CHECK_THROWS_AS(detail::decode<type>(half), serialization_error);
+
+    // What is still to come does not make a count credible.
+    auto wrong = bytes;
+    const std::uint64_t many = bytes.size();
+    std::memcpy(wrong.data() + 1, &many, sizeof many);
+    trickle lies{wrong, 1000, wrong.size()};
+    detail::reader r = lies.in();
+    CHECK_THROWS_AS(detail::decode<type>(r), serialization_error);
 }

@@ -3,6 +3,7 @@
 
 #include <src/channel.hpp>
 
+#include <coproc/detail/forks.hpp>
 #include <coproc/detail/spare_storage.hpp>
 #include <os/clock.hpp>
 #include <os/eventfd.hpp>
@@ -27,8 +28,9 @@ constexpr std::size_t header_bytes = sizeof(entry_header);
 constexpr std::size_t claim_bytes =
     sizeof(entry_header::claim); // comes first; only touched atomically
 constexpr std::uint32_t most_descriptors = 1u << 20;
-constexpr std::uint32_t by_kept_object = 1u << 31; // in entry_header::descriptors
-constexpr std::uint64_t stretch_unit = 64 * 1024;  // a multiple of every page size
+constexpr std::uint32_t by_kept_object = 1u << 31;  // in entry_header::descriptors
+constexpr std::uint32_t read_as_written = 1u << 30; // there, too
+constexpr std::uint64_t stretch_unit = 64 * 1024;   // a multiple of every page size
 
 std::size_t offset_in_ring(std::uint64_t position) noexcept {
     return static_cast<std::size_t>(position & (ring_bytes - 1));
@@ -141,6 +143,24 @@ void incoming::forget_descriptors() noexcept {
     } catch (...) {
         left_ = 0;
     }
+}
+
+std::size_t incoming::wait_for(std::size_t least) {
+    if (flow_ == nullptr)
+        throw serialization_error{"coproc: the rest of a message does not come to the child of a "
+                                  "fork() that took place while it was being read"};
+    const std::size_t there = flow_->wait_for(least, serial_, flows_to_, spin_ns_);
+    if (there != flows_to_) return there;
+    if (given_up())
+        throw serialization_error{"coproc: a message was given up while it was being written"};
+    if (whole_since_ns_ == 0) whole_since_ns_ = os::monotonic_ns();
+    return there;
+}
+
+bool incoming::given_up() noexcept {
+    if (flow_ == nullptr) return false;
+    flow_->wait_for(flows_to_, serial_, flows_to_, spin_ns_);
+    return std::atomic_ref{*claim_}.load(std::memory_order_relaxed) == claim_when_given_up_;
 }
 
 // --- endpoint --------------------------------------------------------------------------------------
@@ -260,8 +280,15 @@ writer& endpoint::begin(message_kind kind, std::uint64_t id, std::uint32_t flags
         header.size = static_cast<std::uint32_t>(entry);
         payload = out_.data + offset_in_ring(out_.open_position) + header_bytes;
     } else {
-        out_.open_block = blocks_out_.allocate(size);
         out_.open_position = out_.tail;
+        out_.blocks.push_back({out_.open_position, {}});
+        try {
+            out_.open_block = blocks_out_.allocate(size);
+        } catch (...) {
+            out_.blocks.pop_back();
+            throw;
+        }
+        out_.blocks.back().where = *out_.open_block;
         header.size = header_bytes;
         header.block = out_.open_block->offset + 1;
         payload = blocks_out_.data(*out_.open_block);
@@ -295,6 +322,10 @@ bool endpoint::promise_kept() noexcept {
 message_token endpoint::commit(reply_facts facts) {
     if (!out_.open) throw std::logic_error{"coproc: no message is being written"};
     entry_header& header = out_.open_header;
+    if (out_.flows) {
+        if (end_flow()) control_->flow.tell(header.payload);
+        return {out_.open_position};
+    }
     header.descriptors = static_cast<std::uint32_t>(out_.descriptors.size());
     if (promise_kept()) {
         header.descriptors |= by_kept_object;
@@ -311,25 +342,81 @@ message_token endpoint::commit(reply_facts facts) {
     header.resident_kib = static_cast<std::uint32_t>(
         std::min<std::size_t>(facts.resident_bytes / 1024, 0xffff'ffffu));
 
+    publish(header);
+    out_.open = false;
+    return {out_.open_position};
+}
+
+void endpoint::publish(const entry_header& header) noexcept {
     const std::uint64_t position = out_.open_position;
     std::byte* const entry = out_.data + offset_in_ring(position);
     put_header(entry, header);
     claim_of(entry).store(claim_word(position, entry_state::waiting), std::memory_order_relaxed);
-    if (out_.open_block) {
-        out_.blocks.push_back({position, *out_.open_block});
-        out_.open_block.reset();
-    }
-    out_.open = false;
+    out_.open_block.reset();
     out_.tail = position + header.size;
     out_.shared->tail.store(out_.tail, std::memory_order_release);
     out_.unflushed = true;
-    return {position};
 }
 
 void endpoint::abandon() noexcept {
-    if (out_.open_block) blocks_out_.release(*out_.open_block);
-    out_.open_block.reset();
+    if (out_.flows) {
+        if (!end_flow()) return;
+        const message_token token{out_.open_position};
+        if (!revoke(token))
+            claim_of(out_.data + offset_in_ring(token.position))
+                .store(claim_word(token.position, entry_state::given_up),
+                       std::memory_order_relaxed);
+        control_->flow.tell(out_.open_header.payload);
+        return;
+    }
     out_.open = false;
+    if (!out_.open_block) return;
+    blocks_out_.release(*out_.open_block);
+    out_.open_block.reset();
+    out_.blocks.pop_back();
+}
+
+/// False in the child of a fork that took place meanwhile: its parent goes on writing.
+bool endpoint::end_flow() noexcept {
+    out_.flows = false;
+    out_.open = false;
+    return out_.forks == count_forks();
+}
+
+void endpoint::let_flow() noexcept {
+    const std::size_t size = out_.out.room();
+    if (!out_.open_block || size < flowing) return;
+    out_.out = writer{{blocks_out_.data(*out_.open_block), size}}; // it takes no descriptors
+    out_.out.flow_through(this);
+    out_.forks = count_forks();
+}
+
+/// The first time, the message is published as far as it is there. The last bytes are told of by
+/// commit(), so nobody begins to run a call that may still be abandoned.
+void endpoint::copy(std::byte* to, const void* from, std::size_t n) {
+    if (out_.forks != count_forks()) { // what the child of a fork tells would count as its parent's
+        std::memcpy(to, from, n);
+        return;
+    }
+    entry_header& header = out_.open_header;
+    if (!out_.flows) {
+        header.payload = out_.out.written() + out_.out.room();
+        header.descriptors = read_as_written;
+        control_->flow.begin(header.serial);
+        publish(header);
+        out_.flows = true;
+        flush();
+    }
+    const auto* source = static_cast<const std::byte*>(from);
+    for (std::size_t done = out_.out.written() - n; n != 0;) {
+        const std::size_t some = std::min(n, writer::flowing);
+        std::memcpy(to, source, some);
+        to += some;
+        source += some;
+        n -= some;
+        done += some;
+        if (done != header.payload) control_->flow.tell(done);
+    }
 }
 
 /// Before the peer is woken: false if there is nothing that it has not been told of.
@@ -466,8 +553,10 @@ incoming* endpoint::peek() {
             corrupt("an unknown message");
         const bool by_kept =
             side_ == channel_side::worker && (header.descriptors & by_kept_object) != 0;
+        const bool flows =
+            side_ == channel_side::worker && (header.descriptors & read_as_written) != 0;
         const std::uint32_t descriptors =
-            by_kept ? header.descriptors & ~by_kept_object : header.descriptors;
+            header.descriptors & ~(by_kept ? by_kept_object : 0U) & ~(flows ? read_as_written : 0U);
         if (descriptors > most_descriptors) corrupt("too many descriptors");
         const auto kind = static_cast<message_kind>(header.kind);
         if (kind == message_kind::padding) {
@@ -479,6 +568,8 @@ incoming* endpoint::peek() {
         current_.left_ = descriptors;
         current_.by_kept_ = by_kept;
         current_.unreadable_ = 0;
+        current_.flow_ = nullptr;
+        current_.whole_since_ns_ = 0;
         if (side_ == channel_side::worker && kind == message_kind::call) {
             auto expected = claim_word(in_.head, entry_state::waiting);
             if (!claim_of(entry).compare_exchange_strong(
@@ -502,6 +593,13 @@ incoming* endpoint::peek() {
                 current_.bytes = {};
                 current_.unreadable_ = e.code().value();
             }
+        }
+        if (flows) {
+            current_.flow_ = &control_->flow;
+            current_.flows_to_ = static_cast<std::size_t>(header.payload);
+            current_.claim_ = reinterpret_cast<std::uint32_t*>(entry);
+            current_.claim_when_given_up_ = claim_word(in_.head, entry_state::given_up);
+            current_.spin_ns_ = control_->spin_ns.load(std::memory_order_relaxed);
         }
         if (side_ == channel_side::worker) {
             current_.may_keep_ = kind == message_kind::call && descriptors == 1;

@@ -86,7 +86,7 @@ struct new_channel {
 new_channel make_channel();
 
 /// A message that has been received; it stands in shared memory until endpoint::pop().
-class incoming final : private descriptor_source {
+class incoming final : private descriptor_source, private inflow {
 public:
     incoming(const incoming&) = delete;
     incoming& operator=(const incoming&) = delete;
@@ -103,8 +103,14 @@ public:
     /// when this process has no memory or address space left for a large one.
     reader payload() {
         if (unreadable_ != 0) os::throw_system_error("map a large payload", unreadable_);
-        return reader{bytes, this};
+        if (flow_ == nullptr) return reader{bytes, this};
+        return reader{bytes, this, wait_for(0), *this};
     }
+    /// Whether the sender has given up what could be read before it was complete; waits until it
+    /// is decided.
+    [[nodiscard]] bool given_up() noexcept;
+    /// Since when it is known to be whole, if it was read before that; else 0.
+    [[nodiscard]] std::uint64_t whole_since_ns() const noexcept { return whole_since_ns_; }
 
 private:
     friend class endpoint;
@@ -112,6 +118,7 @@ private:
     int take_descriptor() override;
     void keep(std::shared_ptr<void> object) noexcept override;
     std::shared_ptr<void> take_kept() noexcept override;
+    std::size_t wait_for(std::size_t least) override;
     os::unique_fd next_descriptor();
     void forget_descriptors() noexcept;
 
@@ -128,6 +135,12 @@ private:
     bool may_keep_ = false;
     kept_object kept_{};
     std::deque<arrived> arrived_{};
+    flow_state* flow_ = nullptr; // null: all of it was there from the beginning
+    std::size_t flows_to_ = 0;   // its size
+    std::uint32_t* claim_ = nullptr;
+    std::uint32_t claim_when_given_up_ = 0;
+    std::uint64_t spin_ns_ = 0;
+    std::uint64_t whole_since_ns_ = 0;
 };
 
 /// Names a message that was sent, to take it back.
@@ -154,17 +167,19 @@ struct crash_report {
     std::vector<backtrace_frame> frames;
 };
 
-class endpoint {
+class endpoint : private outflow {
 public:
     /// Payload bytes that are sent within the ring; larger ones get a block.
     static constexpr std::size_t inline_limit = ring_bytes / 8;
     /// So many messages can always be under way in one direction, whatever their size.
     static constexpr std::size_t guaranteed_messages = reserved_entries;
+    /// From that size on it is worth it that both sides copy at the same time.
+    static constexpr std::size_t flowing = 1024 * 1024;
 
     endpoint(channel_side side, channel_descriptors descriptors);
     endpoint(const endpoint&) = delete;
     endpoint& operator=(const endpoint&) = delete;
-    ~endpoint();
+    ~endpoint() override;
 
     [[nodiscard]] int memory() const noexcept { return descriptors_.memory.get(); }
     [[nodiscard]] int socket() const noexcept { return descriptors_.socket.get(); }
@@ -177,7 +192,12 @@ public:
     /// std::system_error when there is no memory or address space for a large payload.
     writer& begin(message_kind kind, std::uint64_t id, std::uint32_t flags, std::size_t size);
 
-    /// Publishes it, after its descriptors. Nobody is woken up yet. If the descriptors cannot be
+    /// Parent, after begin(): a call with a large payload, and no descriptors, may be read while it
+    /// is being written. The worker is woken for it at the first large value.
+    void let_flow() noexcept;
+
+    /// Publishes it, after its descriptors; one that flows must have been written to its end.
+    /// Nobody is woken up yet. If the descriptors cannot be
     /// sent this throws std::system_error, and the message is abandoned.
     message_token commit(reply_facts facts = {});
     void abandon() noexcept;
@@ -281,6 +301,7 @@ public:
     [[nodiscard]] std::optional<crash_report> crash() const;
     /// In the child of a fork in a task: what it writes is for itself. The parent's copy goes on.
     void copy_on_write() noexcept {
+        current_.flow_ = nullptr; // nobody tells it of more
         memory_.copy_on_write(memory(), 0);
         blocks_out_.copy_on_write();
     }
@@ -304,6 +325,8 @@ private:
         std::deque<block> blocks{}; // under way, oldest first
         // the message that is being written
         bool open = false;
+        bool flows = false; // it is published already
+        unsigned forks = 0; // when it was allowed to flow
         std::uint64_t open_position = 0;
         entry_header open_header{};
         std::optional<arena_block> open_block{};
@@ -322,6 +345,9 @@ private:
     void refresh_head();
     [[nodiscard]] std::uint64_t room() const noexcept;
     [[nodiscard]] bool may_begin_anew(std::size_t entry, std::size_t rest);
+    void publish(const entry_header& header) noexcept;
+    [[nodiscard]] bool end_flow() noexcept;
+    void copy(std::byte* to, const void* from, std::size_t n) override;
     void wait_for_room();
     void send_descriptors();
     [[nodiscard]] bool begin_flush() noexcept;

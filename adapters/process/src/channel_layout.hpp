@@ -8,6 +8,7 @@
 // its own.
 
 #include <coproc/detail/cpus.hpp>
+#include <src/flow_state.hpp>
 #include <src/kept_word.hpp>
 
 #include <atomic>
@@ -44,7 +45,8 @@ struct entry_header {
 };
 static_assert(sizeof(entry_header) == 64);
 
-enum class entry_state : std::uint32_t { waiting, claimed, revoked };
+/// given_up: it had been claimed while it was still being written, and will not be completed.
+enum class entry_state : std::uint32_t { waiting, claimed, revoked, given_up };
 
 inline constexpr std::uint32_t claim_word(std::uint64_t position, entry_state state) noexcept {
     return static_cast<std::uint32_t>(position / sizeof(entry_header)) << 2 |
@@ -113,6 +115,7 @@ struct channel_control {
     std::atomic<std::uint32_t> running_item{0};
 
     alignas(cache_line) kept_word kept{};
+    alignas(cache_line) flow_state flow{}; // of a call
 
     alignas(cache_line) cpu_set cpus{}; // the worker's, if any; written before it starts
 

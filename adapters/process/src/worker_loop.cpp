@@ -16,6 +16,7 @@
 #include <src/call_preamble.hpp>
 #include <src/crash_handler.hpp>
 
+#include <algorithm>
 #include <child/run_message.hpp>
 #include <cstdio>
 #include <exception>
@@ -221,7 +222,7 @@ void worker_loop::serve(incoming& message) {
     served_call call{channel_, message.id, timed, in};
     const auto facts = [&] {
         if ((flags & call_flag::want_rss) != 0) spare_storage::drop();
-        return reply_facts{os::monotonic_ns() - started,
+        return reply_facts{os::monotonic_ns() - std::max(started, message.whole_since_ns()),
                            (flags & call_flag::want_rss) != 0 ? os::resident_bytes() : 0};
     };
     try {
@@ -233,9 +234,10 @@ void worker_loop::serve(incoming& message) {
         const running_task::scope scope{call};
         trace_throws(true);
         preamble.function(call);
-        call.send_reply(facts());
+        if (!message.given_up()) call.send_reply(facts());
     } catch (...) {
-        call.fail(std::current_exception(), facts());
+        // What the parent has given up in the middle needs no answer.
+        if (!message.given_up()) call.fail(std::current_exception(), facts());
     }
     channel_.end_running();
     channel_.flush_reply();

@@ -282,6 +282,9 @@ std::size_t worker_seat::put(chunk& c, bool want_rss, const listener& by) {
     }
     flights_.reserve_one();
     writer& out = channel.begin(message_kind::call, c.id, flags, s.size());
+    // The first items of a chunk might run before the last is known to have been written; and a
+    // timeout does not count what it takes to write.
+    if (!w.many() && (flags & call_flag::timed) == 0 && s.descriptors() == 0) channel.let_flow();
     try {
         preamble.encode(out);
         w.encode(c, out);

@@ -3,8 +3,7 @@
 
 // Both ends of a channel in one process: no worker, no pool.
 
-#include <src/channel.hpp>
-
+#include "channel_ends.hpp"
 #include "support/pools.hpp"
 
 #include <coproc/shared_array.hpp>
@@ -23,40 +22,9 @@
 #include <vector>
 
 using namespace coproc::detail;
+using namespace coproc_test;
 
 namespace {
-
-struct both_ends {
-    explicit both_ends(new_channel made = make_channel())
-        : numbers{made.parent.memory.get(), made.parent.bell.get()},
-          parent{channel_side::parent, duplicate(made)},
-          worker{channel_side::worker, std::move(made).worker_end()} {}
-
-    static channel_descriptors duplicate(const new_channel& made) {
-        return {made.parent.memory.duplicate(), made.parent.socket.duplicate(),
-                made.parent.bell.duplicate()};
-    }
-
-    channel_numbers numbers;
-    endpoint parent;
-    endpoint worker;
-};
-
-std::vector<std::byte> pattern(std::size_t size, unsigned seed) {
-    std::vector<std::byte> bytes(size);
-    std::uint32_t x = seed * 2654435761u + 1;
-    for (auto& b : bytes) {
-        x = x * 1664525u + 1013904223u;
-        b = static_cast<std::byte>(x >> 24);
-    }
-    return bytes;
-}
-
-message_token send(endpoint& to, message_kind kind, std::uint64_t id,
-                   const std::vector<std::byte>& bytes) {
-    return to.send(kind, id, 0, bytes.size(),
-                   [&](writer& w) { w.bytes(bytes.data(), bytes.size()); });
-}
 
 message_token send_patiently(endpoint& to, message_kind kind, std::uint64_t id) {
     for (;;) {
@@ -78,20 +46,9 @@ std::uint64_t fill(endpoint& to) {
     return sent;
 }
 
-bool same(const incoming& message, const std::vector<std::byte>& bytes) {
-    return message.bytes.size() == bytes.size() &&
-           (bytes.empty() || std::memcmp(message.bytes.data(), bytes.data(), bytes.size()) == 0);
-}
-
 bool rung(int bell) {
     pollfd entry{bell, POLLIN, 0};
     return ::poll(&entry, 1, 0) == 1;
-}
-
-std::size_t allocated_bytes(int memfd) {
-    struct stat status{};
-    ::fstat(memfd, &status);
-    return static_cast<std::size_t>(status.st_blocks) * 512;
 }
 
 std::size_t open_descriptors() {

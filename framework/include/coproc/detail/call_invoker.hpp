@@ -180,6 +180,7 @@ private:
     static R run(reader& in) {
         F function = decode<F>(in);
         std::tuple<Args...> args{decode<Args>(in)...};
+        in.require_whole();
         return std::apply(
             [&](Args&... x) -> R {
                 [[maybe_unused]] const std::tuple<keep_at_end<Args>...> kept{x...};

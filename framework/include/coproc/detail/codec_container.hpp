@@ -111,6 +111,9 @@ struct codec_for<T, kind::contiguous> : varying<8, typename T::value_type> {
     static T decode(reader& r) {
         const std::size_t count = r.count(least_element<element>);
         if constexpr (is_bits<element>) {
+            if constexpr (may_be_appended_to) {
+                if (count * sizeof(element) >= writer::flowing) return large_from_bytes(r, count);
+            }
             return from_bytes(r.bytes(count * sizeof(element)), count);
         } else if constexpr (fixed_size<element> != variable) {
             const std::byte* from = r.bytes(count * fixed_element<element>);
@@ -130,36 +133,67 @@ struct codec_for<T, kind::contiguous> : varying<8, typename T::value_type> {
     }
 
 private:
+    static constexpr bool may_be_appended_to =
+        requires(T& x, const element* p) { x.insert(x.end(), p, p); };
+
+    static bool aligned(const std::byte* from) noexcept {
+        return reinterpret_cast<std::uintptr_t>(from) % alignof(element) == 0;
+    }
+
     static T from_bytes(const std::byte* from, std::size_t count) {
         T value;
         if (count == 0) return value;
+        if (aligned(from)) { // the usual case: nothing is written twice
+            const auto* first = reinterpret_cast<const element*>(from);
+            value.assign(first, first + count);
+        } else {
+            append_unaligned(value, from, count);
+        }
+        return value;
+    }
+
+    /// Copied while the sender may still be at the rest of it; into memory that another value had,
+    /// if there is such.
+    static T large_from_bytes(reader& r, std::size_t count) {
+        T value;
         if (count * sizeof(element) >= large_value) {
             if constexpr (storage_may_be_kept<T>) value = spare_storage::take<T>(count);
             const auto* const had = value.data();
             value.reserve(count);
             if (value.data() != had) about_to_fill(value.data(), count * sizeof(element));
         }
-        if (reinterpret_cast<std::uintptr_t>(from) % alignof(element) ==
-            0) { // the usual case: nothing is written twice
-            const auto* first = reinterpret_cast<const element*>(from);
-            value.assign(first, first + count);
-        } else if constexpr (std::default_initializable<element>) {
+        value.reserve(count);
+        while (count != 0) {
+            const auto some = r.some(count * sizeof(element), sizeof(element));
+            const std::size_t n = some.size() / sizeof(element);
+            if (aligned(some.data())) {
+                const auto* first = reinterpret_cast<const element*>(some.data());
+                value.insert(value.end(), first, first + n);
+            } else {
+                append_unaligned(value, some.data(), n);
+            }
+            count -= n;
+        }
+        return value;
+    }
+
+    static void append_unaligned(T& value, const std::byte* from, std::size_t count) {
+        const std::size_t end = value.size() + count;
+        value.reserve(end);
+        if constexpr (std::default_initializable<element>) {
             // What is written twice is still in the cache the second time.
             constexpr std::size_t some = std::max<std::size_t>(16384 / sizeof(element), 1);
-            value.reserve(count);
-            for (std::size_t done = 0; done != count;) {
-                const std::size_t n = std::min(some, count - done);
+            for (std::size_t done = value.size(); done != end;) {
+                const std::size_t n = std::min(some, end - done);
                 value.resize(done + n);
-                std::memcpy(static_cast<void*>(value.data() + done), from + done * sizeof(element),
-                            n * sizeof(element));
+                std::memcpy(static_cast<void*>(value.data() + done), from, n * sizeof(element));
+                from += n * sizeof(element);
                 done += n;
             }
         } else {
-            value.reserve(count);
             for (; count != 0; --count, from += sizeof(element))
                 value.push_back(codec_for<element>::get(from));
         }
-        return value;
     }
 };
 

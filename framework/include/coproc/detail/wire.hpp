@@ -8,6 +8,7 @@
 
 #include <coproc/error.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -32,6 +33,24 @@ public:
     /// What was kept of an earlier message, in place of the next descriptor, which then counts as
     /// taken. Null: take the descriptor.
     [[nodiscard]] virtual std::shared_ptr<void> take_kept() noexcept { return nullptr; }
+};
+
+/// Where the bytes of a message come from that is read while it is still being written.
+class inflow {
+public:
+    virtual ~inflow() = default;
+    /// Waits until at least `least` bytes of the message are there, and says how many are. Throws
+    /// serialization_error when the sender has given it up.
+    virtual std::size_t wait_for(std::size_t least) = 0;
+};
+
+/// Where large values go in a message that may be read while it is still being written.
+class outflow {
+public:
+    virtual ~outflow() = default;
+    /// Copies n bytes to where they belong in the message; the receiver may read those that are
+    /// there.
+    virtual void copy(std::byte* to, const void* from, std::size_t n) = 0;
 };
 
 /// A level of a value that contains values of its own type: bounded, so that garbage cannot
@@ -75,6 +94,9 @@ private:
 /// the two passes (another thread wrote to it) is refused rather than written past the end.
 class writer {
 public:
+    /// So many bytes in a row are worth being read before they are all there.
+    static constexpr std::size_t flowing = 256 * 1024;
+
     explicit writer(std::span<std::byte> out, std::vector<int>* descriptors = nullptr,
                     std::uint64_t* last_number = nullptr) noexcept
         : at_{out.data()},
@@ -85,8 +107,13 @@ public:
 
     void bytes(const void* from, std::size_t n) {
         std::byte* to = reserve(n);
-        if (n != 0) std::memcpy(to, from, n);
+        if (n >= flowing && flow_ != nullptr)
+            flow_->copy(to, from, n);
+        else if (n != 0)
+            std::memcpy(to, from, n);
     }
+    /// From here on; null: no longer.
+    void flow_through(outflow* flow) noexcept { flow_ = flow; }
 
     template <class T>
         requires std::is_trivially_copyable_v<T>
@@ -94,7 +121,7 @@ public:
         std::memcpy(reserve(sizeof(T)), &value, sizeof(T));
     }
 
-    /// The next n bytes, for the caller to fill.
+    /// The next n bytes, for the caller to fill before it writes others: these may be read then.
     [[nodiscard]] std::byte* claim(std::size_t n) { return reserve(n); }
 
     /// The descriptor stays the caller's; it must be open until the message has been sent.
@@ -127,6 +154,7 @@ private:
     std::byte* begin_;
     std::vector<int>* descriptors_;
     std::uint64_t* last_number_;
+    outflow* flow_ = nullptr;
 };
 
 /// Reads what a writer wrote; every length is checked against what is left before it is used.
@@ -135,12 +163,36 @@ public:
     explicit reader(std::span<const std::byte> in,
                     descriptor_source* descriptors = nullptr) noexcept
         : at_{in.data()}, end_{in.data() + in.size()}, descriptors_{descriptors} {}
+    /// A message of which only the first `there` bytes can be read yet.
+    reader(std::span<const std::byte> in, descriptor_source* descriptors, std::size_t there,
+           inflow& flow) noexcept
+        : at_{in.data()},
+          end_{in.data() + there},
+          descriptors_{descriptors},
+          begin_{in.data()},
+          later_{in.size() - there},
+          flow_{&flow} {}
 
     const std::byte* bytes(std::size_t n) {
-        if (n > left()) truncated();
+        if (n > at_hand()) wait_for(n);
         const std::byte* from = at_;
         at_ += n;
         return from;
+    }
+    /// Of the next `n` bytes, in multiples of `unit`, those that are there, but at least one unit:
+    /// to be done with them while the rest is on its way. (All of them, mostly.)
+    std::span<const std::byte> some(std::size_t n, std::size_t unit) {
+        if (n > at_hand()) {
+            if (unit > at_hand()) wait_for(unit);
+            n = std::min(n, at_hand() / unit * unit);
+        }
+        return {bytes(n), n};
+    }
+
+    /// Waits for the rest of a message that may still be given up: before anything is done that
+    /// should not be done then.
+    void require_whole() {
+        if (flow_ != nullptr) wait_for(left());
     }
 
     template <class T>
@@ -171,20 +223,29 @@ public:
         return descriptors_ != nullptr ? descriptors_->take_kept() : nullptr;
     }
 
-    [[nodiscard]] std::size_t left() const noexcept { return static_cast<std::size_t>(end_ - at_); }
+    /// Those that are still on their way included.
+    [[nodiscard]] std::size_t left() const noexcept { return at_hand() + later_; }
 
     /// Held while the parts of a value are read that may contain values of the same type.
     auto nested() { return nesting{depth_}; }
 
 private:
+    [[nodiscard]] std::size_t at_hand() const noexcept {
+        return static_cast<std::size_t>(end_ - at_);
+    }
+    /// Has n bytes at hand, or throws.
+    void wait_for(std::size_t n);
     [[noreturn]] static void truncated() {
         throw serialization_error{
             "coproc: a message is shorter than it says (truncated, or made by another build)"};
     }
 
     const std::byte* at_;
-    const std::byte* end_;
+    const std::byte* end_; // of what is there
     descriptor_source* descriptors_;
+    const std::byte* begin_ = nullptr; // of a message that flows
+    std::size_t later_ = 0;            // bytes behind the end
+    inflow* flow_ = nullptr;
     unsigned depth_ = 0;
 };
 
