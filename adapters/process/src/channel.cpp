@@ -282,16 +282,16 @@ writer& endpoint::begin(message_kind kind, std::uint64_t id, std::uint32_t flags
     } else {
         out_.open_position = out_.tail;
         out_.blocks.push_back({out_.open_position, {}});
+        arena_block& where = out_.blocks.back().where;
         try {
-            out_.open_block = blocks_out_.allocate(size);
+            where = blocks_out_.allocate(size);
         } catch (...) {
             out_.blocks.pop_back();
             throw;
         }
-        out_.blocks.back().where = *out_.open_block;
         header.size = header_bytes;
-        header.block = out_.open_block->offset + 1;
-        payload = blocks_out_.data(*out_.open_block);
+        header.block = where.offset + 1;
+        payload = blocks_out_.data(where);
     }
     out_.open = true;
     out_.descriptors.clear();
@@ -352,7 +352,6 @@ void endpoint::publish(const entry_header& header) noexcept {
     std::byte* const entry = out_.data + offset_in_ring(position);
     put_header(entry, header);
     claim_of(entry).store(claim_word(position, entry_state::waiting), std::memory_order_relaxed);
-    out_.open_block.reset();
     out_.tail = position + header.size;
     out_.shared->tail.store(out_.tail, std::memory_order_release);
     out_.unflushed = true;
@@ -369,10 +368,8 @@ void endpoint::abandon() noexcept {
         control_->flow.tell(out_.open_header.payload);
         return;
     }
-    out_.open = false;
-    if (!out_.open_block) return;
-    blocks_out_.release(*out_.open_block);
-    out_.open_block.reset();
+    if (!std::exchange(out_.open, false) || out_.open_header.block == 0) return;
+    blocks_out_.release(out_.blocks.back().where);
     out_.blocks.pop_back();
 }
 
@@ -385,8 +382,9 @@ bool endpoint::end_flow() noexcept {
 
 void endpoint::let_flow() noexcept {
     const std::size_t size = out_.out.room();
-    if (!out_.open_block || size < flowing) return;
-    out_.out = writer{{blocks_out_.data(*out_.open_block), size}}; // it takes no descriptors
+    if (out_.open_header.block == 0 || size < flowing) return;
+    // It takes no descriptors.
+    out_.out = writer{{blocks_out_.data(out_.blocks.back().where), size}};
     out_.out.flow_through(this);
     out_.forks = count_forks();
 }
@@ -551,12 +549,11 @@ incoming* endpoint::peek() {
             corrupt("a message of a size that cannot be");
         if (header.kind > static_cast<std::uint32_t>(last_message_kind))
             corrupt("an unknown message");
-        const bool by_kept =
-            side_ == channel_side::worker && (header.descriptors & by_kept_object) != 0;
-        const bool flows =
-            side_ == channel_side::worker && (header.descriptors & read_as_written) != 0;
-        const std::uint32_t descriptors =
-            header.descriptors & ~(by_kept ? by_kept_object : 0U) & ~(flows ? read_as_written : 0U);
+        const std::uint32_t marks = // the parent's
+            side_ == channel_side::worker ? header.descriptors & (by_kept_object | read_as_written)
+                                          : 0;
+        const bool flows = (marks & read_as_written) != 0;
+        const std::uint32_t descriptors = header.descriptors & ~marks;
         if (descriptors > most_descriptors) corrupt("too many descriptors");
         const auto kind = static_cast<message_kind>(header.kind);
         if (kind == message_kind::padding) {
@@ -566,7 +563,7 @@ incoming* endpoint::peek() {
 
         current_.serial_ = header.serial;
         current_.left_ = descriptors;
-        current_.by_kept_ = by_kept;
+        current_.by_kept_ = (marks & by_kept_object) != 0;
         current_.unreadable_ = 0;
         current_.flow_ = nullptr;
         current_.whole_since_ns_ = 0;

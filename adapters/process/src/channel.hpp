@@ -197,8 +197,8 @@ public:
     void let_flow() noexcept;
 
     /// Publishes it, after its descriptors; one that flows must have been written to its end.
-    /// Nobody is woken up yet. If the descriptors cannot be
-    /// sent this throws std::system_error, and the message is abandoned.
+    /// Nobody is woken up yet. If the descriptors cannot be sent this throws std::system_error, and
+    /// the message is abandoned.
     message_token commit(reply_facts facts = {});
     void abandon() noexcept;
 
@@ -322,14 +322,13 @@ private:
         std::uint64_t head_seen = 0; // the peer's, as last read
         std::uint64_t serial = 0;
         bool unflushed = false;
-        std::deque<block> blocks{}; // under way, oldest first
+        std::deque<block> blocks{}; // under way, oldest first; that of the open message is the last
         // the message that is being written
         bool open = false;
         bool flows = false; // it is published already
         unsigned forks = 0; // when it was allowed to flow
         std::uint64_t open_position = 0;
         entry_header open_header{};
-        std::optional<arena_block> open_block{};
         std::vector<int> descriptors{};
         std::uint64_t last_number = 0; // of the last of them
         writer out{std::span<std::byte>{}};

@@ -81,6 +81,20 @@ std::uint64_t add(const announced&, const numbers& some, const awaiting&, const 
 
 } // namespace
 
+namespace {
+
+/// Codecs of types that travel as one byte, without what it takes to write that.
+template <class T>
+struct one_byte {
+    static void size(coproc::detail::sizer& s, const T&) { s.bytes(1); }
+    static T decode(coproc::detail::reader& r) {
+        r.raw<char>();
+        return {};
+    }
+};
+
+} // namespace
+
 template <>
 struct coproc::codec<announced> {
     static void size(detail::sizer& s, const announced& x) {
@@ -113,8 +127,7 @@ struct coproc::codec<awaiting> {
 };
 
 template <>
-struct coproc::codec<forgiving> {
-    static void size(detail::sizer& s, const forgiving&) { s.bytes(1); }
+struct coproc::codec<forgiving> : one_byte<forgiving> {
     static void encode(detail::writer&, const forgiving& x) {
         if (!eventually([&] { return sees_sign(x.sign); }))
             throw std::logic_error{"the worker has not begun to read"};
@@ -122,37 +135,28 @@ struct coproc::codec<forgiving> {
     }
     static forgiving decode(detail::reader& r) {
         try {
-            r.raw<char>();
-        } catch (const std::exception&) {} // NOLINT(bugprone-empty-catch)
-        return {};
+            return one_byte<forgiving>::decode(r);
+        } catch (const std::exception&) {
+            return {};
+        }
     }
 };
 
 template <>
-struct coproc::codec<slow> {
-    static void size(detail::sizer& s, const slow&) { s.bytes(1); }
+struct coproc::codec<slow> : one_byte<slow> {
     static void encode(detail::writer& w, const slow&) {
         std::this_thread::sleep_for(std::chrono::seconds{3});
         w.raw('x');
     }
-    static slow decode(detail::reader& r) {
-        r.raw<char>();
-        return {};
-    }
 };
 
 template <>
-struct coproc::codec<forks_written> {
-    static void size(detail::sizer& s, const forks_written&) { s.bytes(1); }
+struct coproc::codec<forks_written> : one_byte<forks_written> {
     static void encode(detail::writer& w, const forks_written&) {
         const pid_t child = ::fork();
         if (child == 0) throw std::out_of_range{"perished"};
         if (exit_code_of(child) != 0) throw std::logic_error{"the child does not end"};
         w.raw('x');
-    }
-    static forks_written decode(detail::reader& r) {
-        r.raw<char>();
-        return {};
     }
 };
 
