@@ -54,6 +54,10 @@ backend_ptr make_backend(const pool_options& options) {
                                     " workers were asked for; at most " +
                                     std::to_string(most_workers) +
                                     " make sense (0 means one for each CPU)"};
+    if (options.spare_workers.value_or(0) > most_workers)
+        throw std::invalid_argument{"coproc::pool: " + std::to_string(*options.spare_workers) +
+                                    " spare workers were asked for; at most " +
+                                    std::to_string(most_workers) + " make sense"};
     std::string name = options.backend;
     if (name.empty())
         if (const char* chosen = std::getenv("COPROC_BACKEND"))

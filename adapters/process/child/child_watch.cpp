@@ -5,6 +5,7 @@
 
 #include <coproc/error.hpp>
 #include <os/eventfd.hpp>
+#include <os/pidfd.hpp>
 #include <src/handshake.hpp>
 #include <src/reactor.hpp>
 
@@ -51,10 +52,7 @@ void child_watch::begin() {
 void child_watch::watch() {
     try {
         end_.assign(process_->pidfd());
-        end_.async_wait(descriptor::wait_read,
-                        [self = shared_from_this()](boost::system::error_code ec) {
-                            if (!ec) self->on_end();
-                        });
+        wait_for_end();
         bell_.assign(process_->doorbell());
         wait_for_bell();
         patience_.expires_after(handshake::hello_timeout);
@@ -73,6 +71,15 @@ void child_watch::watch() {
         process_->kill();
         on_end();
     }
+}
+
+void child_watch::wait_for_end() {
+    end_.async_wait(descriptor::wait_read,
+                    [self = shared_from_this()](boost::system::error_code ec) {
+                        if (ec || !self->process_) return;
+                        if (!os::has_ended(self->process_->pidfd())) return self->wait_for_end();
+                        self->on_end();
+                    });
 }
 
 void child_watch::wait_for_bell() {

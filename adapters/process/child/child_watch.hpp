@@ -25,6 +25,7 @@ public:
 
 private:
     void watch();
+    void wait_for_end();
     void wait_for_bell();
     void listen();
     void hear(incoming& message);

@@ -81,6 +81,7 @@ private:
     /// The end of the connection would come late, or never, if the client has forked meanwhile: the
     /// copy of its socket keeps it open.
     void watch_process(const session_ptr& s, pid_t peer);
+    void wait_for_end(const session_ptr& s);
     /// For what is due next: a parked request, or a client that is to prove the key.
     void set_timer();
 

@@ -93,8 +93,14 @@ void manager_server::admit(os::unique_fd socket, bool local, pid_t peer) {
 void manager_server::watch_process(const session_ptr& s, pid_t peer) {
     s->process = os::open_pidfd(peer);
     s->end.emplace(context_, s->process.get());
+    wait_for_end(s);
+}
+
+void manager_server::wait_for_end(const session_ptr& s) {
     s->end->async_wait(descriptor::wait_read, [this, s](auto error) {
-        if (!error && !s->closed) close_after_last_words(s);
+        if (error || s->closed) return;
+        if (!os::has_ended(s->process.get())) return wait_for_end(s);
+        close_after_last_words(s);
     });
 }
 

@@ -15,7 +15,10 @@ namespace coproc::detail::os {
 
 unique_fd open_pidfd(pid_t pid);
 
-/// Whether the process has ended (also when it has not been reaped yet).
+/// Whether the process has ended (also when it has not been reaped yet). To be asked when a reactor
+/// says so: Asio hands the record of a closed descriptor on to the next one, also while an event of
+/// the former is queued, and completes a wait of the latter for it. (A pidfd has a second event,
+/// when its process has been reaped, since Linux 6.9 or so: when its successor has been started.)
 bool has_ended(int pidfd) noexcept;
 bool wait_until_ended(int pidfd, std::optional<std::chrono::nanoseconds> timeout = {}) noexcept;
 

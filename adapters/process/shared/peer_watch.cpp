@@ -49,6 +49,15 @@ bool same(const std::weak_ptr<object>& a, const std::weak_ptr<object>& b) noexce
     return !a.owner_before(b) && !b.owner_before(a);
 }
 
+void on_end(pid_t pid);
+
+void wait_for_end(watch& of, pid_t pid) {
+    of.process.async_wait(boost::asio::posix::descriptor_base::wait_read,
+                          [pid](const boost::system::error_code& error) {
+                              if (!error) on_end(pid);
+                          });
+}
+
 void on_end(pid_t pid) {
     std::vector<std::weak_ptr<object>> interested;
     {
@@ -56,7 +65,9 @@ void on_end(pid_t pid) {
         const std::scoped_lock lock{w.mutex};
         const auto at = w.by_pid.find(pid);
         if (at == w.by_pid.end()) return;
-        interested = std::move(at->second->interested);
+        watch& found = *at->second;
+        if (!os::has_ended(found.process.native_handle())) return wait_for_end(found, pid);
+        interested = std::move(found.interested);
         w.by_pid.erase(at);
     }
     // Not here: the guard of an object may have to be waited for.
@@ -97,10 +108,7 @@ bool watch_peer(pid_t pid, std::weak_ptr<object> interested) {
         fresh->process.assign(process.get());
         static_cast<void>(process.release());
         fresh->interested.push_back(std::move(interested));
-        fresh->process.async_wait(boost::asio::posix::descriptor_base::wait_read,
-                                  [pid](const boost::system::error_code& error) {
-                                      if (!error) on_end(pid);
-                                  });
+        wait_for_end(*fresh, pid);
         w.by_pid.emplace(pid, std::move(fresh));
     } catch (const std::exception&) {
         return false;

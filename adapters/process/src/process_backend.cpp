@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: BSL-1.0
 
 #include <coproc/cpu_count.hpp>
-#include <coproc/detail/callback_batch.hpp>
 #include <coproc/detail/known_cpu_count.hpp>
 #include <src/process_plan.hpp>
 #include <src/reactor.hpp>
@@ -46,6 +45,7 @@ process_backend::process_backend(const pool_options& options, dispatcher_limits 
       placement_{place_workers(options.affinity, limits.workers)},
       initializer_{options.initializer},
       max_worker_memory_{options.max_worker_memory},
+      spare_workers_{options.spare_workers},
       tag_output_{options.tag_output},
       dispatcher_{[&] {
           limits.asleep = [this](worker_index w) { return seats_[w] && seats_[w]->asleep(); };
@@ -73,7 +73,7 @@ void process_backend::start() {
     }
     for (const auto index : p.start) {
         try {
-            launch_worker(index);
+            if (const seat_ptr seat = launch_seat(index)) seat->greet();
         } catch (...) {
             terminate();
             throw;
@@ -162,6 +162,7 @@ void process_backend::dismiss_all(bool at_once) {
         for (const auto& s : seats)
             s->retired = true;
         std::ranges::fill(seats_, nullptr);
+        spares_.clear();
     }
     for (const auto& seat : seats) {
         if (at_once || !seat->was_ready()) {
@@ -193,6 +194,7 @@ pool_stats process_backend::stats() {
     inbox_.fetch();
     auto now = dispatcher_.stats();
     now.queued += inbox_.fetched();
+    now.spares = spares_.size();
     return now;
 }
 
@@ -279,26 +281,14 @@ void process_backend::carry_out(plan& p, const listener& by) {
         if (s.seat) take_back(s.seat, s.chunk_id, true);
     for (const auto& seat : p.assign)
         send(seat, by);
-    // Before workers are started, which takes a thousand times as long.
     for (const auto& w : p.finished) {
         if (!w->left_behind()) w->let_go();
         w->finish();
     }
     for (const auto& w : p.left)
         w->let_go();
-    if (!p.start.empty()) callback_batch::hand_over();
-    for (const auto index : p.start) {
-        try {
-            launch_worker(index);
-        } catch (...) {
-            notice n;
-            decide([&, error = std::current_exception()](dispatcher&, effects& out) {
-                n = start_failed(index, "a worker", error, false, out);
-                return true;
-            });
-            say(n);
-        }
-    }
+    for (const auto index : p.start)
+        replace_worker(index);
     for (const auto& seat : p.retire)
         seat->retire();
     if (p.drained) dismiss_all(false);

@@ -21,8 +21,10 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <atomic>
+#include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -81,7 +83,15 @@ private:
     void put_in_order();
     void bind(plan& p);
     void carry_out(plan& p, const listener& by);
+    void replace_worker(worker_index index);
     void launch_worker(worker_index index);
+    seat_ptr launch_seat(std::optional<worker_index> place);
+    [[nodiscard]] std::size_t spares_to_hold() const noexcept;
+    void see_to_spares() noexcept;
+    void launch_next_spare() noexcept;
+    void launch_spare();
+    seat_ptr give_place_to_spare(worker_index index);
+    bool drop_spare(const seat_ptr& seat) noexcept;
     void digest(const seat_ptr& seat, worker_news news);
     void hear_all(const seat_ptr& seat, worker_seat::afterwards then);
     void take_back(const seat_ptr& seat, std::uint64_t chunk_id, bool insist);
@@ -118,6 +128,7 @@ private:
     const placement placement_;
     const job initializer_;
     const std::size_t max_worker_memory_;
+    const std::optional<unsigned> spare_workers_;
     const bool tag_output_;
 
     mutable patient_mutex mutex_;
@@ -129,8 +140,11 @@ private:
     std::vector<seat_ptr> seats_;  // by worker index; null while none is there
     std::set<seat_ptr> processes_; // all that have not been reaped
     std::size_t leaving_ = 0;      // reaped, and perhaps not yet forgotten by the reactor
+    std::deque<seat_ptr> spares_;  // the oldest first
+    std::size_t spares_due_ = 0;   // are about to be started
     unsigned launching_ = 0;
     unsigned long launched_ = 0;
+    unsigned long spares_launched_ = 0; // of these
     bool terminated_ = false;
     bool dismissed_ = false;
     bool joined_published_ = false;

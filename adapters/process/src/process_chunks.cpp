@@ -129,7 +129,10 @@ void process_backend::digest(const seat_ptr& seat, worker_news news) {
                     last_call_ns_.store(c.took.count(), std::memory_order_relaxed);
                 d.done(index, c.what.id, std::move(c.outcome), c.took, c.rss, now, out);
             }
-        if (news.handshake_now == handshake::state::ready) d.ready(index, now, out);
+        if (news.handshake_now == handshake::state::ready) {
+            d.ready(index, now, out);
+            see_to_spares();
+        }
         return true;
     });
     if (digested) digested();

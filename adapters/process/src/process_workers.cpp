@@ -46,13 +46,47 @@ std::string text_of(const std::exception_ptr& error) {
 
 } // namespace
 
+/// Whoever is here has other things to do than to wait for the start of a program.
+void process_backend::replace_worker(worker_index index) {
+    if (const seat_ptr seat = give_place_to_spare(index)) {
+        seat->greet();
+        return;
+    }
+    bool later = false;
+    try {
+        launch_later([self = boost::intrusive_ptr<process_backend>{this}, index] {
+            self->launch_worker(index);
+        });
+        later = true;
+    } catch (const std::exception&) { // no memory for the list of what is to be done
+    }
+    if (!later) launch_worker(index);
+}
+
 void process_backend::launch_worker(worker_index index) {
+    try {
+        seat_ptr seat = give_place_to_spare(index); // one that has been started meanwhile
+        if (!seat) seat = launch_seat(index);
+        if (seat) seat->greet();
+    } catch (...) {
+        notice n;
+        decide([&, error = std::current_exception()](dispatcher&, effects& out) {
+            n = start_failed(index, "a worker", error, false, out);
+            return true;
+        });
+        say(n);
+    }
+}
+
+/// Starts a process for the place, or a spare. Null: it is not wanted (any more).
+seat_ptr process_backend::launch_seat(std::optional<worker_index> place) {
     unsigned long number = 0;
     {
         const std::scoped_lock lock{mutex_};
-        if (dismissed_) return;
+        if (dismissed_ || (!place && spares_.size() >= spares_to_hold())) return nullptr;
         ++launching_;
         number = ++launched_;
+        if (!place) ++spares_launched_;
     }
     launch_request request;
     request.method = method_;
@@ -60,13 +94,13 @@ void process_backend::launch_worker(worker_index index) {
     request.omp_threads = omp_threads_;
     request.spin = worker_spin;
     request.tag_output = tag_output_;
-    if (placement_.binds()) {
-        request.cpus = placement_.cpus_of(index);
-        request.omp_threads = std::min(request.omp_threads, placement_.share_of(index));
+    if (place && placement_.binds()) {
+        request.cpus = placement_.cpus_of(*place);
+        request.omp_threads = std::min(request.omp_threads, placement_.share_of(*place));
     }
     seat_ptr seat;
     try {
-        seat = std::make_shared<worker_seat>(this, index, launch(request), &initializer_);
+        seat = std::make_shared<worker_seat>(this, launch(request), &initializer_);
     } catch (...) {
         decide([&](dispatcher&, effects&) {
             --launching_;
@@ -80,13 +114,23 @@ void process_backend::launch_worker(worker_index index) {
         --launching_;
         processes_.insert(seat);
         unwanted = dismissed_;
-        if (!unwanted) seats_[index] = seat;
+        if (!unwanted && place) {
+            seat->take_place(*place);
+            seats_[*place] = seat;
+        } else if (!unwanted) {
+            try {
+                spares_.push_back(seat);
+            } catch (const std::exception&) { // nobody would find it
+                unwanted = true;
+            }
+        }
     }
     if (unwanted) {
         seat->leave();
         seat->process().kill();
     }
-    seat->watch();
+    seat->watch_end();
+    return unwanted ? nullptr : seat;
 }
 
 /// Stops a worker together with what it runs; another takes its place at once.
@@ -158,15 +202,16 @@ void process_backend::on_no_hello(const seat_ptr& seat) {
 }
 
 void process_backend::on_end(const seat_ptr& seat) {
+    const bool served = !drop_spare(seat);
     // What it said before it died counts.
-    for (bool more = true; more;) {
+    for (bool more = served; more;) {
         auto news = seat->listen(worker_seat::afterwards::nothing);
         news.corrupt = false;
         more = !news.empty();
         digest(seat, std::move(news));
     }
     const int exit_code = seat->process().reap(2s).value_or(-SIGKILL);
-    if (seat->leave())
+    if (seat->leave() && served)
         once_digested(seat, [this, seat, exit_code, running = seat->running()] {
             bury(seat, exit_code, running);
         });
@@ -182,6 +227,13 @@ void process_backend::bury(const seat_ptr& seat, int exit_code,
         if (seats_[index] != seat) return false;
         seats_[index] = nullptr;
         const auto now = steady::now();
+        if (!seat->was_ready() && seat->was_spare) {
+            // It may have ended with the one before it, by the same hand: that is no failure to
+            // start. As often as there are spares, which become no more until one is ready.
+            out.start.push_back(index);
+            n.text = who(seat) + " ended before it was ready; another takes its place";
+            return true;
+        }
         if (!seat->was_ready()) {
             seat->greeting().on_exit(exit_code);
             n = start_failed(index, who(seat), seat->greeting().error(), false, out);

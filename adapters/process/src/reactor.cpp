@@ -11,6 +11,7 @@
 #include <src/fork_guard.hpp>
 
 #include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
 
 #include <atomic>
 #include <exception>
@@ -19,6 +20,7 @@
 #include <pthread.h>
 #include <string>
 #include <thread>
+#include <utility>
 
 namespace coproc::detail {
 namespace {
@@ -84,6 +86,7 @@ private:
 struct services {
     lazy_service reactor;
     lazy_service callbacks;
+    lazy_service launches;
     lazy_service output;
 };
 
@@ -94,6 +97,7 @@ services& all() {
             tells_of_results(false);
             all().reactor.forget();
             all().callbacks.forget();
+            all().launches.forget();
             all().output.forget();
         });
         return new services;
@@ -107,6 +111,19 @@ const made_before_main made_early{all};
 
 boost::asio::io_context& reactor() {
     return all().reactor.get("coproc-reactor", [] { tells_of_results(true); }).context;
+}
+
+void launch_later(std::function<void()> start) {
+    boost::asio::post(reactor(), [start = std::move(start)] {
+        service* thread = nullptr;
+        try {
+            thread = &all().launches.get("coproc-launch", [] { tells_of_results(true); });
+            boost::asio::post(thread->context, start);
+        } catch (const std::exception&) { // no thread, no memory to be had
+            thread = nullptr;
+        }
+        if (thread == nullptr) start(); // not within the handler: the child of a fork stays in it
+    });
 }
 
 boost::asio::io_context& output_context() { return all().output.get("coproc-output").context; }

@@ -7,6 +7,7 @@
 #include <coproc/detail/exception_codec.hpp>
 #include <coproc/detail/thread_own.hpp>
 #include <os/eventfd.hpp>
+#include <os/pidfd.hpp>
 #include <src/call_preamble.hpp>
 #include <src/process_backend.hpp>
 #include <src/reactor.hpp>
@@ -48,10 +49,9 @@ worker_news::~worker_news() {
     if (kept != nullptr && done.capacity() > kept->capacity()) done.swap(*kept);
 }
 
-worker_seat::worker_seat(boost::intrusive_ptr<process_backend> pool, worker_index index,
+worker_seat::worker_seat(boost::intrusive_ptr<process_backend> pool,
                          std::unique_ptr<worker_process> process, const job* initializer)
     : pool_{std::move(pool)},
-      index_{index},
       process_{std::move(process)},
       handshake_{process_->channel(), initializer, process_->name(), process_->pid()},
       bell_{reactor()},
@@ -67,20 +67,31 @@ worker_seat::~worker_seat() {
     if (end_.is_open()) end_.release();
 }
 
-void worker_seat::watch() {
+void worker_seat::watch_end() {
     boost::asio::post(reactor(), [self = shared_from_this()] {
-        self->bell_.assign(self->process_->doorbell());
         self->end_.assign(self->process_->pidfd());
-        self->end_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                              [self](boost::system::error_code ec) {
-                                  if (ec) return;
-                                  self->over_ = true;
-                                  boost::system::error_code ignored;
-                                  static_cast<void>(self->bell_.cancel(ignored));
-                                  self->greeting_time_.cancel();
-                                  self->patience_.cancel();
-                                  self->pool_->on_end(self);
-                              });
+        self->wait_for_end();
+    });
+}
+
+void worker_seat::wait_for_end() {
+    end_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                    [self = shared_from_this()](boost::system::error_code ec) {
+                        if (ec) return;
+                        if (!os::has_ended(self->process_->pidfd())) return self->wait_for_end();
+                        self->over_ = true;
+                        boost::system::error_code ignored;
+                        static_cast<void>(self->bell_.cancel(ignored));
+                        self->greeting_time_.cancel();
+                        self->patience_.cancel();
+                        self->pool_->on_end(self);
+                    });
+}
+
+void worker_seat::greet() {
+    boost::asio::post(reactor(), [self = shared_from_this()] {
+        if (self->over_) return;
+        self->bell_.assign(self->process_->doorbell());
         self->greeting_time_.expires_after(handshake::hello_timeout);
         self->greeting_time_.async_wait([self](boost::system::error_code ec) {
             if (!ec) self->pool_->on_no_hello(self);

@@ -59,17 +59,22 @@ private:
 
 class worker_seat final : public std::enable_shared_from_this<worker_seat>, private origin {
 public:
-    worker_seat(boost::intrusive_ptr<process_backend> pool, worker_index index,
-                std::unique_ptr<worker_process> process, const job* initializer);
+    worker_seat(boost::intrusive_ptr<process_backend> pool, std::unique_ptr<worker_process> process,
+                const job* initializer);
     worker_seat(const worker_seat&) = delete;
     worker_seat& operator=(const worker_seat&) = delete;
     ~worker_seat();
 
+    /// Which of the pool's workers it is. Set once, under the backend's mutex, by which others come
+    /// to know the seat.
+    void take_place(worker_index index) noexcept { index_ = index; }
     [[nodiscard]] worker_index index() const noexcept { return index_; }
     [[nodiscard]] worker_process& process() noexcept { return *process_; }
 
-    /// Starts to watch bell, end and the time the worker has to say hello.
-    void watch();
+    /// Starts to watch for its end. Nothing that it says is heard yet.
+    void watch_end();
+    /// Starts to listen: to its bell, and for a hello within the time the worker has for that.
+    void greet();
 
     // --- towards the worker ------------------------------------------------------------------------------------
     /// Who takes the reply to a work that is being submitted, if not the reactor.
@@ -152,6 +157,8 @@ public:
 
     /// Deliberately retired: its end is no loss. Guarded by the backend's mutex.
     bool retired = false;
+    /// Started ahead. Guarded by the backend's mutex.
+    bool was_spare = false;
     /// How much news has been taken off the channel that the dispatcher does not know yet: another
     /// thread is about to tell it. Whether a chunk was lost with the worker cannot be said before.
     /// Goes down under the backend's mutex.
@@ -180,6 +187,7 @@ private:
     [[nodiscard]] static unsent find_culprit(unsent chunk_of);
     std::size_t put(chunk& c, bool want_rss, const listener& by);
     void arm_reactor();
+    void wait_for_end();
     [[nodiscard]] bool leave_to(const std::shared_ptr<loop_bell>& loop);
     void leave_loop() noexcept;
     void wait_for_bell();
@@ -188,7 +196,7 @@ private:
     void trim();
 
     const boost::intrusive_ptr<process_backend> pool_;
-    const worker_index index_;
+    worker_index index_ = 0;
     const std::unique_ptr<worker_process> process_;
     handshake handshake_;
 

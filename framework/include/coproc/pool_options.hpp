@@ -57,6 +57,14 @@ struct pool_options {
     /// bound like its worker: cpu_count() there is 1, or that of the node. A worker that the system
     /// does not let have its CPUs, because they went offline, runs unbound.
     worker_affinity affinity = worker_affinity::none;
+    /// How many workers are kept started beyond those that have tasks, so that a lost, stopped or
+    /// recycled one is replaced without the time that the start of a program takes. Empty: none
+    /// until a worker has had to be replaced for the first time, from then on one. A spare runs the
+    /// initializer when it takes a place; environment, working directory, credentials and limits
+    /// are those of the time when it was started. Ignored by threads, by start_method::fork, whose
+    /// workers are copies of the program at the time they are needed, and where workers are bound
+    /// to CPUs.
+    std::optional<unsigned> spare_workers = {};
 };
 
 } // namespace coproc

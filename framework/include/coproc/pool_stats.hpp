@@ -21,7 +21,8 @@ struct pool_stats {
         0; ///< stopped at their timeout, or waited longer than their queue_timeout
     std::uint64_t workers_started = 0; ///< since the pool was made
     std::uint64_t workers_lost =
-        0; ///< ended without being asked to, or stopped together with their task
+        0;                  ///< ended without being asked to, or stopped together with their task
+    std::size_t spares = 0; ///< started ahead, beyond `workers`: see pool_options::spare_workers
 };
 
 } // namespace coproc

@@ -339,6 +339,31 @@ TEST_CASE("a live pool that runs out of descriptors stays consistent and recover
     CHECK(ends(pool));
 }
 
+TEST_CASE("whoever is told that a worker cannot be started must not wait for the pool") {
+    coproc::pool pool{on("process", 1)};
+    CHECK(ailment(pool) == "");
+    std::atomic<int> refused{0};
+    coproc::set_log_handler([&](const coproc::log_record& record) {
+        if (record.message.find("could not be started") == std::string_view::npos) return;
+        const auto error = failure_of([&] { pool.apply(&twice, 1); });
+        if (is<std::system_error>(error)) ++refused;
+    });
+    rlimit usual{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &usual) == 0);
+    rlimit tight = usual;
+    tight.rlim_cur = 3;
+    ::setrlimit(RLIMIT_NOFILE, &tight);
+    auto bad = pool.apply_async([] { perish(way::kill); });
+    const auto error = failure_of(bad);
+    const bool told = eventually([&] { return refused.load() != 0; });
+    ::setrlimit(RLIMIT_NOFILE, &usual);
+    CHECK(told);
+    CHECK(check_death(error, way::kill) == "");
+    pool.terminate();
+    CHECK(pool.join(patience));
+    coproc::set_log_handler({});
+}
+
 TEST_CASE("a program that has no process to spare gets an error, and its live pools carry on") {
     const auto method = GENERATE(as<std::string>{}, "spawn", "fork");
     CAPTURE(method);
