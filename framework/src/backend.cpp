@@ -30,6 +30,13 @@ backend_registry& registry() {
 
 const made_before_main made_early{registry};
 
+void check_number(unsigned number, const char* of_what, const char* hint) {
+    if (number > most_workers)
+        throw std::invalid_argument{"coproc::pool: " + std::to_string(number) + of_what +
+                                    " were asked for; at most " + std::to_string(most_workers) +
+                                    " make sense" + hint};
+}
+
 } // namespace
 
 backend::backend(const pool_options& options)
@@ -49,15 +56,8 @@ void register_backend(std::string name, backend_factory factory) {
 }
 
 backend_ptr make_backend(const pool_options& options) {
-    if (options.workers > most_workers)
-        throw std::invalid_argument{"coproc::pool: " + std::to_string(options.workers) +
-                                    " workers were asked for; at most " +
-                                    std::to_string(most_workers) +
-                                    " make sense (0 means one for each CPU)"};
-    if (options.spare_workers.value_or(0) > most_workers)
-        throw std::invalid_argument{"coproc::pool: " + std::to_string(*options.spare_workers) +
-                                    " spare workers were asked for; at most " +
-                                    std::to_string(most_workers) + " make sense"};
+    check_number(options.workers, " workers", " (0 means one for each CPU)");
+    check_number(options.spare_workers.value_or(0), " spare workers", "");
     std::string name = options.backend;
     if (name.empty())
         if (const char* chosen = std::getenv("COPROC_BACKEND"))

@@ -6,6 +6,7 @@
 #include <os/system_call.hpp>
 
 #include <fcntl.h>
+#include <sanitized.hpp>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -81,9 +82,9 @@ void mapping::copy_on_write(int fd, std::uint64_t offset) noexcept {
 void mapping::grow(std::size_t size) {
     void* at = ::mremap(data_, size_, size, MREMAP_MAYMOVE);
     if (at == MAP_FAILED) throw_system_error("map more shared memory");
-#if defined(__SANITIZE_THREAD__)
-    // Which does not follow mremap, and would take what was done here before for done to whatever
-    // comes here next.
+#ifdef COPROC_SANITIZED
+    // ThreadSanitizer does not follow mremap, and would take what was done here before for done to
+    // whatever comes here next.
     if (at != data_ &&
         ::mmap(data_, size_, PROT_NONE,
                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0) == data_)

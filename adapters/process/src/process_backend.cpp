@@ -260,6 +260,7 @@ void process_backend::bind(plan& p) {
         p.retire.push_back(std::move(seats_[index]));
         seats_[index] = nullptr;
     }
+    any_replaced_ |= !effects_.start.empty();
     p.start.swap(effects_.start);
     p.finished.swap(effects_.finished);
     p.left.swap(effects_.left);

@@ -141,10 +141,10 @@ private:
     std::set<seat_ptr> processes_; // all that have not been reaped
     std::size_t leaving_ = 0;      // reaped, and perhaps not yet forgotten by the reactor
     std::deque<seat_ptr> spares_;  // the oldest first
+    bool any_replaced_ = false;    // some worker had to be started again
     std::size_t spares_due_ = 0;   // are about to be started
     unsigned launching_ = 0;
     unsigned long launched_ = 0;
-    unsigned long spares_launched_ = 0; // of these
     bool terminated_ = false;
     bool dismissed_ = false;
     bool joined_published_ = false;

@@ -20,8 +20,7 @@ std::size_t process_backend::spares_to_hold() const noexcept {
     if (dismissed_ || !dispatcher_.accepts() || dispatcher_.broken() ||
         method_ == start_method::fork || placement_.binds())
         return 0;
-    const bool any_replaced = launched_ > seats_.size() + spares_launched_;
-    return spare_workers_.value_or(any_replaced ? 1 : 0);
+    return spare_workers_.value_or(any_replaced_ ? 1 : 0);
 }
 
 /// For when a worker has become ready: its first call goes before. Under the lock.

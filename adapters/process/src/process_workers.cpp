@@ -86,7 +86,6 @@ seat_ptr process_backend::launch_seat(std::optional<worker_index> place) {
         if (dismissed_ || (!place && spares_.size() >= spares_to_hold())) return nullptr;
         ++launching_;
         number = ++launched_;
-        if (!place) ++spares_launched_;
     }
     launch_request request;
     request.method = method_;
@@ -227,14 +226,14 @@ void process_backend::bury(const seat_ptr& seat, int exit_code,
         if (seats_[index] != seat) return false;
         seats_[index] = nullptr;
         const auto now = steady::now();
-        if (!seat->was_ready() && seat->was_spare) {
-            // It may have ended with the one before it, by the same hand: that is no failure to
-            // start. As often as there are spares, which become no more until one is ready.
-            out.start.push_back(index);
-            n.text = who(seat) + " ended before it was ready; another takes its place";
-            return true;
-        }
         if (!seat->was_ready()) {
+            if (seat->was_spare) {
+                // It may have ended with the one before it, by the same hand: that is no failure to
+                // start. As often as there are spares, which become no more until one is ready.
+                out.start.push_back(index);
+                n.text = who(seat) + " ended before it was ready; another takes its place";
+                return true;
+            }
             seat->greeting().on_exit(exit_code);
             n = start_failed(index, who(seat), seat->greeting().error(), false, out);
             return true;

@@ -79,10 +79,6 @@ std::uint64_t add(const announced&, const numbers& some, const awaiting&, const 
     return sum;
 }
 
-} // namespace
-
-namespace {
-
 /// Codecs of types that travel as one byte, without what it takes to write that.
 template <class T>
 struct one_byte {
