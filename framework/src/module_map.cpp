@@ -156,11 +156,6 @@ public:
         return first(wanted);
     }
 
-    int iterate(module_callback* look, void* data) {
-        const std::scoped_lock lock{mutex_};
-        return ::dl_iterate_phdr(look, data);
-    }
-
 private:
     static generation current() {
         generation now;
@@ -185,7 +180,9 @@ private:
         seen_ = s.now;
     }
 
-    fork_mutex mutex_; // also held by whoever iterates, see iterate_modules()
+    // No thread forks while it is held: the C library holds a lock over dl_iterate_phdr, which
+    // would be held for ever in the child.
+    fork_mutex mutex_;
     modules modules_;
     generation seen_;
 };
@@ -212,8 +209,6 @@ std::shared_ptr<const module_info> module_of(std::uintptr_t address) {
 std::shared_ptr<const module_info> module_by_key(std::uint64_t key) {
     return map().find([key](const module_info& m) { return m.key == key; });
 }
-
-int iterate_modules(module_callback* look, void* data) { return map().iterate(look, data); }
 
 std::string program_path() {
     char path[PATH_MAX];

@@ -28,6 +28,8 @@ spare_storage::permission::~permission() {
 
 bool spare_storage::permitted() noexcept { return slot::of_this_thread().permissions != 0; }
 
+bool spare_storage::keeps() noexcept { return slot::of_this_thread().kept.value != nullptr; }
+
 void* spare_storage::look(const void* type) noexcept {
     const auto& kept = slot::of_this_thread().kept;
     return kept.type == type ? kept.value : nullptr;

@@ -9,7 +9,6 @@
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
-#include <link.h>
 #include <thread>
 #include <unistd.h>
 #include <vector>
@@ -24,11 +23,6 @@ bool finds_its_code() {
     return coproc::detail::module_of(reinterpret_cast<std::uintptr_t>(&some_function)) != nullptr;
 }
 
-bool sees_the_program() {
-    return coproc::detail::iterate_modules([](dl_phdr_info*, std::size_t, void*) { return 7; },
-                                           nullptr) == 7;
-}
-
 } // namespace
 
 TEST_CASE("modules: the child of a fork finds them, whatever the parent's threads were doing") {
@@ -37,13 +31,13 @@ TEST_CASE("modules: the child of a fork finds them, whatever the parent's thread
     for (int i = 0; i != 3; ++i)
         others.emplace_back([&] {
             while (!enough)
-                if (!finds_its_code() || !sees_the_program()) std::abort();
+                if (!finds_its_code()) std::abort();
         });
     int right = 0;
     for (int i = 0; i != 300; ++i) {
         forked child{[] {
             ::alarm(20); // rather than hang
-            ::_exit(finds_its_code() && sees_the_program() ? 0 : 1);
+            ::_exit(finds_its_code() ? 0 : 1);
         }};
         if (child.wait() == 0) ++right;
     }

@@ -8,7 +8,6 @@
 #include <coproc/detail/exception_codec.hpp>
 #include <coproc/detail/function_id.hpp>
 #include <coproc/start_method.hpp>
-#include <src/crash_handler.hpp>
 
 #include <child/process_child.hpp>
 #include <cstdint>
@@ -109,7 +108,6 @@ int run_process(endpoint& channel, incoming& message) noexcept {
         const auto function = reinterpret_cast<invoker>(decode_function(in));
         if (function == nullptr)
             throw serialization_error{"coproc: a process came without its function"};
-        refresh_crash_modules();
         trace_throws(true);
         call_of_process call{channel, in};
         function(call);

@@ -4,6 +4,7 @@
 
 #include <coproc/detail/cpus.hpp>
 
+#include <sched.h>
 #include <string_view>
 #include <vector>
 
@@ -11,5 +12,11 @@ namespace coproc::detail::os {
 
 /// The system's notation, "0-3,8,10-11"; what cannot be read ends the list.
 std::vector<unsigned> parse_cpu_list(std::string_view text);
+
+/// The CPU that this thread runs on, or did a moment ago.
+inline unsigned this_cpu() noexcept { return static_cast<unsigned>(::sched_getcpu()); }
+
+/// Lets others run on it first, if any want to.
+inline void yield_cpu() noexcept { ::sched_yield(); }
 
 } // namespace coproc::detail::os

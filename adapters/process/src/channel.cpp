@@ -709,19 +709,24 @@ incoming* endpoint::wait() {
         tell_of_unheard();
         tell_of_room();
         require_bell();
+        control_->worker_waits_on.store(os::this_cpu() + 1, std::memory_order_relaxed);
         sleeps.store(1);
         // The next call may be far away, or just as far as it is to tell of this one's end and to
         // be woken for the next: not to keep an object then would make sure that it takes that
         // long.
         if (current_.kept_.keeps() && !has_message() && !os::futex_wait(sleeps, 1, near))
             current_.kept_.let_go();
-        if (!has_message() && !os::futex_wait(sleeps, 1, quiet)) {
+        // A timer only for those who have something to give back: it takes longer to set and to
+        // stop one than to fall asleep.
+        if ((holds_much() || spare_storage::keeps()) && !has_message() &&
+            !os::futex_wait(sleeps, 1, quiet)) {
             trim();
             spare_storage::drop();
-            while (!has_message() && sleeps.load() != 0)
-                os::futex_wait(sleeps, 1);
         }
+        while (!has_message() && sleeps.load() != 0)
+            os::futex_wait(sleeps, 1);
         sleeps.store(0, std::memory_order_relaxed);
+        control_->worker_waits_on.store(0, std::memory_order_relaxed);
         if (!has_message()) continue; // woken for nothing
         const std::uint64_t waited = os::monotonic_ns() - began;
         spin_ns_ = waited <= 2 * limit ? limit : spin_ns_ / 2;

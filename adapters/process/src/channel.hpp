@@ -26,6 +26,7 @@
 #include <coproc/detail/failure_info.hpp>
 #include <coproc/detail/wire.hpp>
 #include <coproc/error.hpp>
+#include <os/cpus.hpp>
 #include <os/memfd.hpp>
 #include <os/system_call.hpp>
 #include <os/unique_fd.hpp>
@@ -230,6 +231,11 @@ public:
     /// Parent: it does now; nothing is ordered by this.
     [[nodiscard]] bool worker_sleeps() const noexcept {
         return control_->worker_sleeps.load(std::memory_order_relaxed) != 0;
+    }
+    /// Parent: it sleeps, or has been woken and does not run yet, where this thread runs.
+    [[nodiscard]] bool worker_waits_for_this_cpu() const noexcept {
+        const auto cpu = control_->worker_waits_on.load(std::memory_order_relaxed);
+        return cpu != 0 && cpu == os::this_cpu() + 1;
     }
     /// Worker: the same for the message that ends a call, which may be announced to an event loop.
     void flush_reply() noexcept;

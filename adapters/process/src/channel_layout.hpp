@@ -58,7 +58,7 @@ struct ring_indices {
     alignas(cache_line) std::atomic<std::uint64_t> head{0}; // the consumer's
 };
 
-/// Where a dying worker's signal handler says what happened. The modules are registered beforehand.
+/// Where a dying worker's signal handler says what happened. Of the modules, those in the frames.
 struct crash_area {
     static constexpr std::size_t max_frames = 64;
     static constexpr std::size_t max_modules = 128;
@@ -105,9 +105,10 @@ struct channel_control {
     ring_indices up;              // worker to parent
 
     alignas(cache_line) std::atomic<std::uint32_t> worker_sleeps{0}; // futex
-    std::atomic<std::uint32_t> spin_ns{0};                           // how long the worker may spin
-    alignas(cache_line) std::atomic<std::uint32_t> parent_armed{0};  // announce, and a slot
-    std::atomic<std::uint32_t> worker_wants_room{0};                 // futex
+    std::atomic<std::uint32_t> worker_waits_on{0}; // 1 + the CPU where it does, until it runs
+    std::atomic<std::uint32_t> spin_ns{0};         // how long the worker may spin
+    alignas(cache_line) std::atomic<std::uint32_t> parent_armed{0}; // announce, and a slot
+    std::atomic<std::uint32_t> worker_wants_room{0};                // futex
     std::atomic<std::uint32_t> parent_wants_room{0}; // the worker rings before it sleeps
 
     alignas(cache_line) std::atomic<std::uint64_t> running_id{0};

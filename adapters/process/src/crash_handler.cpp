@@ -3,16 +3,15 @@
 
 #include <src/crash_handler.hpp>
 
-#include <coproc/detail/module_map.hpp>
 #include <os/memfd.hpp>
 #include <os/signals.hpp>
 
 #include <algorithm>
 #include <csignal>
 #include <cstring>
+#include <dlfcn.h>
 #include <execinfo.h>
 #include <link.h>
-#include <string>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
@@ -24,18 +23,11 @@ namespace {
 constexpr int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP};
 constexpr std::size_t stack_bytes = 256 * 1024; // the unwinder wants some
 
-struct module_range {
-    std::uintptr_t begin;
-    std::uintptr_t end;
-    std::uintptr_t base;
-};
-
 // Process-wide on purpose: a signal handler has no other way to find them.
 crash_area* area_of_process = nullptr;
-module_range ranges[crash_area::max_modules];
-std::uint32_t range_count = 0;
+const link_map* noted[crash_area::max_modules]; // the modules in the area
+std::uint32_t noted_count = 0;
 std::uint32_t path_end = 0;
-unsigned long long modules_seen = 0;
 std::atomic<pid_t> handling{0};
 
 std::uintptr_t faulting_pc(const void* context) noexcept {
@@ -50,18 +42,44 @@ std::uintptr_t faulting_pc(const void* context) noexcept {
 #endif
 }
 
+/// Its number in the area, no_module when there is no room.
+std::uint32_t note(const link_map& module) noexcept {
+    for (std::uint32_t i = 0; i != noted_count; ++i)
+        if (noted[i] == &module) return i;
+    // The program itself has no name; that is its name in frames, too.
+    const char* const path = module.l_name != nullptr ? module.l_name : "";
+    const std::size_t length = std::strlen(path);
+    crash_area& area = *area_of_process;
+    if (noted_count == crash_area::max_modules || path_end + length + 1 > crash_area::path_bytes)
+        return crash_area::no_module;
+    std::memcpy(area.paths + path_end, path, length + 1);
+    area.path_at[noted_count] = path_end;
+    path_end += static_cast<std::uint32_t>(length) + 1;
+    noted[noted_count] = &module;
+    area.modules.store(noted_count + 1, std::memory_order_release);
+    return noted_count++;
+}
+
+/// The module whose code stands there, if any. Made for unwinders, so a signal handler may call
+/// it, unlike dladdr and dl_iterate_phdr, which take a lock. (glibc 2.35.)
+const link_map* module_at([[maybe_unused]] std::uintptr_t place) noexcept {
+#ifdef DLFO_STRUCT_HAS_EH_DBASE
+    dl_find_object found{};
+    if (::_dl_find_object(reinterpret_cast<void*>(place), &found) == 0) return found.dlfo_link_map;
+#endif
+    return nullptr;
+}
+
 void put_frame(std::uint32_t at, std::uintptr_t address, bool call) noexcept {
     // A return address is behind the call; the instruction before it tells the line.
     const std::uintptr_t place = call && address != 0 ? address - 1 : address;
     crash_area::frame& frame = area_of_process->frame_at[at];
     frame.module = crash_area::no_module;
     frame.offset = place;
-    for (std::uint32_t i = 0; i != range_count; ++i)
-        if (place >= ranges[i].begin && place < ranges[i].end) {
-            frame.module = i;
-            frame.offset = place - ranges[i].base;
-            return;
-        }
+    const link_map* const module = module_at(place);
+    if (module == nullptr) return;
+    frame.module = note(*module);
+    if (frame.module != crash_area::no_module) frame.offset = place - module->l_addr;
 }
 
 void on_crash(int signal, siginfo_t* info, void* context) {
@@ -106,50 +124,10 @@ void on_crash(int signal, siginfo_t* info, void* context) {
     if (info->si_code <= 0 || signal == SIGTRAP) ::syscall(SYS_tgkill, ::getpid(), self, signal);
 }
 
-int note_module(dl_phdr_info* info, std::size_t, void*) {
-    std::uintptr_t begin = ~std::uintptr_t{0};
-    std::uintptr_t end = 0;
-    for (int i = 0; i != info->dlpi_phnum; ++i) {
-        const auto& segment = info->dlpi_phdr[i];
-        if (segment.p_type != PT_LOAD) continue;
-        begin = std::min<std::uintptr_t>(begin, info->dlpi_addr + segment.p_vaddr);
-        end = std::max<std::uintptr_t>(end, info->dlpi_addr + segment.p_vaddr + segment.p_memsz);
-    }
-    for (std::uint32_t i = 0; i != range_count; ++i)
-        if (ranges[i].begin == begin && ranges[i].end == end) return 0;
-    // The program itself comes first and has no name; that is its name in frames, too.
-    const char* const path = info->dlpi_name != nullptr ? info->dlpi_name : "";
-    const std::size_t length = std::strlen(path);
-    crash_area& area = *area_of_process;
-    if (range_count == crash_area::max_modules || path_end + length + 1 > crash_area::path_bytes)
-        return 1;
-    std::memcpy(area.paths + path_end, path, length + 1);
-    area.path_at[range_count] = path_end;
-    path_end += static_cast<std::uint32_t>(length) + 1;
-    ranges[range_count++] = {begin, end, info->dlpi_addr};
-    area.modules.store(range_count, std::memory_order_release);
-    return 0;
-}
-
 } // namespace
-
-void refresh_crash_modules() noexcept {
-    if (area_of_process == nullptr) return;
-    unsigned long long loaded = 0;
-    iterate_modules(
-        [](dl_phdr_info* info, std::size_t, void* out) {
-            *static_cast<unsigned long long*>(out) = info->dlpi_adds;
-            return 1;
-        },
-        &loaded);
-    if (loaded == modules_seen) return;
-    modules_seen = loaded;
-    iterate_modules(note_module, nullptr);
-}
 
 void install_crash_handler(crash_area& area) {
     area_of_process = &area;
-    refresh_crash_modules();
 
     void* warm_up[4];
     ::backtrace(warm_up, 4); // loads the unwinder, which a signal handler may not

@@ -14,7 +14,4 @@ namespace coproc::detail {
 /// program) has one. For the calling thread also on stack overflow.
 void install_crash_handler(crash_area& area);
 
-/// Registers the modules that were loaded since. Cheap when there are none.
-void refresh_crash_modules() noexcept;
-
 } // namespace coproc::detail

@@ -183,6 +183,8 @@ void process_backend::help(work& w) noexcept {
     try {
         seat->disarm();
         do {
+            // It would run when this thread is tired of looking.
+            if (seat->waits_for_this_cpu()) os::yield_cpu();
             for (int i = 0; i < 16 && !w.core().ready(); ++i) {
                 if (seat->has_news()) break;
                 os::pause();

@@ -14,7 +14,6 @@
 #include <os/clock.hpp>
 #include <os/limits.hpp>
 #include <src/call_preamble.hpp>
-#include <src/crash_handler.hpp>
 
 #include <algorithm>
 #include <child/run_message.hpp>
@@ -187,7 +186,6 @@ bool worker_loop::set_up(incoming& message) {
         accept_introduction(introduced);
         if (in.raw<std::uint8_t>() != 0) {
             const auto function = reinterpret_cast<invoker>(decode_function(in));
-            refresh_crash_modules();
             silent_call call{in};
             if (function != nullptr) function(call);
         }
@@ -199,18 +197,6 @@ bool worker_loop::set_up(incoming& message) {
     channel_.pop();
     channel_.send(message_kind::ready);
     return true;
-}
-
-/// So that a crash in a library that is new can be told. To look costs as much as a tiny call, and
-/// to load a library takes far longer than `unseen`: between two calls that follow each other
-/// sooner none can have been loaded, but by decoding the function itself.
-void worker_loop::look_at_modules(invoker function, std::uint64_t now) noexcept {
-    constexpr std::uint64_t unseen = 5'000;
-    if (now - looked_at_modules_ < unseen &&
-        program_module().has_code(reinterpret_cast<std::uintptr_t>(function)))
-        return;
-    looked_at_modules_ = now;
-    refresh_crash_modules();
 }
 
 void worker_loop::serve(incoming& message) {
@@ -228,7 +214,6 @@ void worker_loop::serve(incoming& message) {
     try {
         in = message.payload();
         const call_preamble preamble = call_preamble::decode(in, flags);
-        look_at_modules(preamble.function, started);
         call.label = preamble.label;
         call.attempt = preamble.attempt;
         const running_task::scope scope{call};

@@ -6,7 +6,6 @@
 // the main thread, one call at a time. A process (coproc::process) is a worker that is given one
 // function for all its life.
 
-#include <coproc/detail/invoker.hpp>
 #include <src/channel.hpp>
 
 #include <cstdint>
@@ -27,11 +26,9 @@ private:
     bool set_up(incoming& message);
     void serve(incoming& message);
     void tidy_up(std::uint64_t now_ns, bool large_reply) noexcept;
-    void look_at_modules(invoker function, std::uint64_t now) noexcept;
 
     endpoint& channel_;
-    std::uint64_t last_large_ns_ = 0;     // when a reply was sent that took memory of its own
-    std::uint64_t looked_at_modules_ = 0; // when
+    std::uint64_t last_large_ns_ = 0; // when a reply was sent that took memory of its own
 };
 
 } // namespace coproc::detail

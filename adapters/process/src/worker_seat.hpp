@@ -137,6 +137,10 @@ public:
     [[nodiscard]] bool reply_is_near() const noexcept;
     /// It waits for something to do, and has to be woken for that.
     [[nodiscard]] bool asleep() const noexcept { return process_->channel().worker_sleeps(); }
+    /// It has been woken, or is about to be, but the CPU where it was is the one of this thread.
+    [[nodiscard]] bool waits_for_this_cpu() const noexcept {
+        return process_->channel().worker_waits_for_this_cpu();
+    }
     [[nodiscard]] std::optional<running_call> running() const noexcept {
         return process_->channel().running();
     }

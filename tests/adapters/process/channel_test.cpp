@@ -268,6 +268,48 @@ TEST_CASE("channel: ping-pong between two threads, asleep and awake") {
     CHECK(bells > 0);
 }
 
+TEST_CASE(
+    "channel: a worker that sleeps or was woken, but waits for the CPU of its parent, is seen") {
+    const auto cpus = usable_cpus();
+    REQUIRE_FALSE(cpus.empty());
+    const auto bind_to = [](const cpu& where) {
+        cpu_set set;
+        set.add(where.number);
+        return bind_this_thread(set);
+    };
+    both_ends ch;
+    CHECK_FALSE(ch.parent.worker_waits_for_this_cpu()); // it has not slept
+    for (std::uint64_t i = 0; i != 3; ++i) {
+        std::thread worker{[&] {
+            bind_to(cpus.front());
+            ch.worker.wait();
+        }};
+        while (ch.parent.control().worker_sleeps.load() == 0)
+            std::this_thread::yield();
+        bool seen_here = false;
+        bool seen_elsewhere = false;
+        std::thread parent{[&] {
+            if (cpus.size() > 1) {
+                bind_to(cpus.back());
+                seen_elsewhere = ch.parent.worker_waits_for_this_cpu();
+            }
+            bind_to(cpus.front());
+            seen_here = ch.parent.worker_waits_for_this_cpu();
+            ch.parent.send(message_kind::call, i);
+            // Woken, and not yet there for as long as nobody makes way for it.
+            while (ch.parent.worker_waits_for_this_cpu())
+                os::yield_cpu();
+        }};
+        parent.join();
+        worker.join();
+        CHECK(seen_here);
+        CHECK_FALSE(seen_elsewhere);
+        REQUIRE(ch.worker.peek() != nullptr);
+        ch.worker.pop();
+        CHECK_FALSE(ch.parent.worker_waits_for_this_cpu());
+    }
+}
+
 TEST_CASE("channel: a reply that is left to an event loop is told to others if it does not come") {
     both_ends ch;
     const os::unique_fd loop = os::make_eventfd();

@@ -7,6 +7,7 @@
 
 #include <src/channel_layout.hpp>
 
+#include <dlfcn.h>
 #include <fstream>
 #include <future>
 #include <map>
@@ -473,6 +474,25 @@ TEST_CASE("a lost worker's error says who, how, where and which task") {
         if (!sanitized) CHECK_THAT(e.backtrace(), ContainsSubstring("perish"));
     }
     CHECK(ailment(pool) == "");
+    CHECK(ends(pool));
+}
+
+TEST_CASE("the backtrace of a crash names a library that the task itself has opened") {
+    coproc::pool pool{on("process")};
+    auto bad = pool.apply_async(
+        [](int x) {
+            void* const library = ::dlopen(COPROC_TEST_BINARY_DIR "/arithmetic.so", RTLD_NOW);
+            auto* const halve = reinterpret_cast<int (*)(int)>(::dlsym(library, "plugin_halve"));
+            return halve(x) + 1; // no call in its place
+        },
+        3);
+    try {
+        bad.get(patience);
+        FAIL_CHECK("nothing was thrown");
+    } catch (const worker_lost_error& e) {
+        CHECK(e.exit_code() == -SIGABRT);
+        if (!sanitized) CHECK_THAT(e.backtrace(), ContainsSubstring("plugin_halve"));
+    }
     CHECK(ends(pool));
 }
 

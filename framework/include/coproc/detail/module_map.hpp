@@ -4,12 +4,9 @@
 
 // The files that are mapped into this process as code: the program and its libraries.
 
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
-
-struct dl_phdr_info;
 
 namespace coproc::detail {
 
@@ -35,11 +32,6 @@ struct module_info {
 
 /// The program itself.
 [[nodiscard]] const module_info& program_module();
-
-using module_callback = int(dl_phdr_info*, std::size_t, void*);
-/// dl_iterate_phdr, but no thread forks meanwhile: the C library holds a lock over it, which would
-/// be held for ever in the child.
-int iterate_modules(module_callback* look, void* data);
 
 /// The name under which other processes can open the program itself.
 [[nodiscard]] std::string program_path();

@@ -63,6 +63,8 @@ public:
         drop();
         return value;
     }
+    /// This thread keeps some.
+    [[nodiscard]] static bool keeps() noexcept;
     static void drop() noexcept { exchange({}); }
     /// If it has been there for a second: what comes meanwhile has no use for it.
     static void drop_old(steady::time_point now) noexcept;
