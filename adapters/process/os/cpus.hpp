@@ -16,7 +16,4 @@ std::vector<unsigned> parse_cpu_list(std::string_view text);
 /// The CPU that this thread runs on, or did a moment ago.
 inline unsigned this_cpu() noexcept { return static_cast<unsigned>(::sched_getcpu()); }
 
-/// Lets others run on it first, if any want to.
-inline void yield_cpu() noexcept { ::sched_yield(); }
-
 } // namespace coproc::detail::os

@@ -6,7 +6,7 @@
 #include <os/memfd.hpp>
 #include <os/signals.hpp>
 
-#include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <cstring>
 #include <dlfcn.h>

@@ -13,6 +13,7 @@
 
 #include <functional>
 #include <sanitized.hpp>
+#include <thread>
 
 namespace coproc::detail {
 
@@ -184,7 +185,7 @@ void process_backend::help(work& w) noexcept {
         seat->disarm();
         do {
             // It would run when this thread is tired of looking.
-            if (seat->waits_for_this_cpu()) os::yield_cpu();
+            if (seat->waits_for_this_cpu()) std::this_thread::yield();
             for (int i = 0; i < 16 && !w.core().ready(); ++i) {
                 if (seat->has_news()) break;
                 os::pause();

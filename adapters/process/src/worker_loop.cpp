@@ -8,7 +8,6 @@
 #include <coproc/detail/forks.hpp>
 #include <coproc/detail/function_id.hpp>
 #include <coproc/detail/invoker.hpp>
-#include <coproc/detail/module_map.hpp>
 #include <coproc/detail/spare_storage.hpp>
 #include <coproc/this_task.hpp>
 #include <os/clock.hpp>

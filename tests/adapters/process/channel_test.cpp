@@ -298,7 +298,7 @@ TEST_CASE(
             ch.parent.send(message_kind::call, i);
             // Woken, and not yet there for as long as nobody makes way for it.
             while (ch.parent.worker_waits_for_this_cpu())
-                os::yield_cpu();
+                std::this_thread::yield();
         }};
         parent.join();
         worker.join();
