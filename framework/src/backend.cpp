@@ -48,7 +48,7 @@ backend::backend(const pool_options& options)
     defaults_.label = default_label_;
 }
 
-bool backend::inherited() const noexcept { return count_forks() != generation_; }
+[[gnu::hot]] bool backend::inherited() const noexcept { return count_forks() != generation_; }
 
 void register_backend(std::string name, backend_factory factory) {
     const std::scoped_lock lock{registry().mutex};

@@ -42,7 +42,7 @@ struct bump_allocator::block {
     }
 };
 
-void* bump_allocator::allocate(std::size_t bytes) {
+[[gnu::hot]] void* bump_allocator::allocate(std::size_t bytes) {
     const std::size_t size = (bytes + sizeof(owner) + alignment - 1) & ~(alignment - 1);
     // Calls that are waited for one by one have one place, which is in the cache.
     if (left_ < size ||
@@ -55,7 +55,7 @@ void* bump_allocator::allocate(std::size_t bytes) {
     return object;
 }
 
-void bump_allocator::renew() {
+[[gnu::hot]] void bump_allocator::renew() {
     block* fresh = block_;
     if (fresh == nullptr || !fresh->less(in_use - made_)) {
         block_ = nullptr; // in case of an exception
@@ -70,7 +70,7 @@ void bump_allocator::renew() {
     made_ = 0;
 }
 
-void bump_allocator::deallocate(void* object) noexcept {
+[[gnu::hot]] void bump_allocator::deallocate(void* object) noexcept {
     auto* const from = owner_of(object);
     if (from->less(1)) from->drop();
 }
@@ -81,8 +81,8 @@ bump_allocator::~bump_allocator() {
 
 #ifdef COPROC_SANITIZED
 
-void* bump_allocated::make_room(std::size_t bytes) { return ::operator new(bytes); }
-void bump_allocated::give_back(void* object) noexcept { ::operator delete(object); }
+[[gnu::hot]] void* bump_allocated::make_room(std::size_t bytes) { return ::operator new(bytes); }
+[[gnu::hot]] void bump_allocated::give_back(void* object) noexcept { ::operator delete(object); }
 
 #else
 

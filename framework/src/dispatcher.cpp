@@ -60,7 +60,7 @@ error_for terminated_error() {
     };
 }
 
-void effects::clear() noexcept {
+[[gnu::hot]] void effects::clear() noexcept {
     recall.clear();
     stop.clear();
     assign.clear();
@@ -84,7 +84,7 @@ void dispatcher::start(effects& out) {
 
 // --- work ---------------------------------------------------------------------------------------------------------
 
-void dispatcher::submit(work& w, time_point now, effects& out) {
+[[gnu::hot]] void dispatcher::submit(work& w, time_point now, effects& out) {
     ++open_works_;
     if (w.more_to_come_) unfinished_streams_.insert(&w);
     if (broken_) {
@@ -100,6 +100,13 @@ void dispatcher::submit(work& w, time_point now, effects& out) {
         const auto left = time_point::max() - now;
         w.queue_deadline_ =
             w.settings_.queue_timeout < left ? now + w.settings_.queue_timeout : time_point::max();
+    }
+    if (queue_.empty() && moving() == 0 && !idle_.empty() && !w.many()) {
+        // It is the only call there is, and need not go through the queue.
+        const auto index = idle_.back();
+        assign(index, w, now, out);
+        place(index, now, out);
+        return;
     }
     wait_in_queue(w, false);
     if (prefetched_ != 0 && lowest_prefetched_ < w.settings_.priority)
@@ -169,9 +176,9 @@ void dispatcher::start_failed(worker_index index, std::exception_ptr error, bool
     }
 }
 
-bool dispatcher::done(worker_index index, std::uint64_t chunk_id, chunk_outcome outcome,
-                      std::chrono::nanoseconds took, std::size_t rss, time_point now,
-                      effects& out) {
+[[gnu::hot]] bool dispatcher::done(worker_index index, std::uint64_t chunk_id,
+                                   chunk_outcome outcome, std::chrono::nanoseconds took,
+                                   std::size_t rss, time_point now, effects& out) {
     worker& wk = workers_[index];
     const auto at = find_flight(index, chunk_id);
     if (!at) return false;
@@ -284,7 +291,7 @@ void dispatcher::refused(worker_index index, std::uint64_t chunk_id, std::uint32
 
 // --- time ---------------------------------------------------------------------------------------------------------
 
-dispatcher::time_point dispatcher::next_deadline() const noexcept {
+[[gnu::hot]] dispatcher::time_point dispatcher::next_deadline() const noexcept {
     auto next = std::min(stuck_check_, restart_check_);
     if (!run_deadlines_.empty()) next = std::min(next, run_deadlines_.begin()->first);
     if (!queue_deadlines_.empty()) next = std::min(next, queue_deadlines_.begin()->first);

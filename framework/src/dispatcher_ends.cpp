@@ -49,7 +49,7 @@ void dispatcher::drop_waiting(work& w, std::uint64_t from) noexcept {
     }
 }
 
-bool dispatcher::may_settle(const work& w) noexcept {
+[[gnu::hot]] bool dispatcher::may_settle(const work& w) noexcept {
     return !w.settled_ && w.in_flight_ == 0 && !w.has_waiting() && !w.more_to_come_;
 }
 
@@ -57,7 +57,7 @@ void dispatcher::settle_if_done(work& w, effects& out) {
     if (may_settle(w)) settle(work_ptr{&w}, out);
 }
 
-void dispatcher::settle(work_ptr w, effects& out) {
+[[gnu::hot]] void dispatcher::settle(work_ptr w, effects& out) {
     w->settled_ = true;
     w->left_behind_ = w->ghosts_ != 0;
     leave_queue(*w);
@@ -73,7 +73,7 @@ void dispatcher::close(effects& out) {
     check_drained(out);
 }
 
-void dispatcher::check_drained(effects& out) {
+[[gnu::hot]] void dispatcher::check_drained(effects& out) {
     if (!closed_ || drained_ || open_works_ != 0) return;
     drained_ = true;
     out.drained = true;

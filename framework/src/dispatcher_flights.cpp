@@ -10,19 +10,23 @@
 
 namespace coproc::detail {
 
-std::optional<std::size_t> dispatcher::find_flight(worker_index index,
-                                                   std::uint64_t chunk_id) const noexcept {
+[[gnu::hot]] std::optional<std::size_t>
+dispatcher::find_flight(worker_index index, std::uint64_t chunk_id) const noexcept {
     const auto& flights = workers_[index].inflight;
-    for (std::size_t i = 0; i < flights.size(); ++i)
+    if (!flights.empty() && flights.front().what.id == chunk_id) return 0; // mostly
+    for (std::size_t i = 1; i < flights.size(); ++i)
         if (flights[i].what.id == chunk_id) return i;
     return {};
 }
 
-chunk dispatcher::remove_flight(worker_index index, std::size_t position, time_point now,
-                                effects& out) {
+[[gnu::hot]] chunk dispatcher::remove_flight(worker_index index, std::size_t position,
+                                             time_point now, effects& out) {
     worker& wk = workers_[index];
     flight f = std::move(wk.inflight[position]);
-    wk.inflight.erase(wk.inflight.begin() + static_cast<std::ptrdiff_t>(position));
+    if (position == 0)
+        wk.inflight.pop_front();
+    else
+        wk.inflight.erase(wk.inflight.begin() + static_cast<std::ptrdiff_t>(position));
     wk.expected_ns = wk.inflight.empty()
                          ? 0
                          : std::max(0.0, wk.expected_ns - static_cast<double>(f.expected_ns));
@@ -39,7 +43,7 @@ chunk dispatcher::remove_flight(worker_index index, std::size_t position, time_p
 }
 
 /// Of a cancelled work: when the last of its ghosts goes, nobody reads its inputs any more.
-void dispatcher::lay(flight& ghost, effects& out) {
+[[gnu::hot]] void dispatcher::lay(flight& ghost, effects& out) {
     if (ghost.unwanted && --ghost.unwanted->ghosts_ == 0)
         out.left.push_back(std::move(ghost.unwanted));
 }
@@ -56,12 +60,12 @@ const chunk* dispatcher::in_flight(worker_index index, std::uint64_t chunk_id) c
                                                        : nullptr;
 }
 
-const chunk* dispatcher::running(worker_index index) const noexcept {
+[[gnu::hot]] const chunk* dispatcher::running(worker_index index) const noexcept {
     const auto& flights = workers_[index].inflight;
     return flights.empty() || !flights.front().what.of ? nullptr : &flights.front().what;
 }
 
-void dispatcher::set_deadline(worker_index index, time_point at) {
+[[gnu::hot]] void dispatcher::set_deadline(worker_index index, time_point at) {
     worker& wk = workers_[index];
     if (wk.deadline == at) return;
     if (wk.deadline != time_point::max()) run_deadlines_.erase({wk.deadline, index});
@@ -70,7 +74,7 @@ void dispatcher::set_deadline(worker_index index, time_point at) {
 }
 
 /// The first chunk in flight is what runs, or is about to.
-void dispatcher::watch_front(worker_index index, time_point now) {
+[[gnu::hot]] void dispatcher::watch_front(worker_index index, time_point now) {
     const auto* c = running(index);
     const auto timeout = c != nullptr ? c->of->settings_.timeout : std::chrono::nanoseconds{0};
     set_deadline(index, timeout.count() > 0 && timeout < time_point::max() - now
@@ -78,7 +82,7 @@ void dispatcher::watch_front(worker_index index, time_point now) {
                             : time_point::max());
 }
 
-void dispatcher::leave_idle(worker_index index) noexcept {
+[[gnu::hot]] void dispatcher::leave_idle(worker_index index) noexcept {
     if (workers_[index].state != life::idle) return;
     if (!idle_.empty() && idle_.back() == index)
         idle_.pop_back();

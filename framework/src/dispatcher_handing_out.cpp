@@ -76,7 +76,7 @@ bool dispatcher::better_held_back() const {
 
 /// Hands a worker as much as it should have. True if that was something; it is idle, busy or on its
 /// way out after.
-bool dispatcher::refill(worker_index index, time_point now, effects& out) {
+[[gnu::hot]] bool dispatcher::refill(worker_index index, time_point now, effects& out) {
     worker& wk = workers_[index];
     if (wk.state == life::starting || wk.state == life::gone) return false;
     bool some = false;
@@ -85,6 +85,13 @@ bool dispatcher::refill(worker_index index, time_point now, effects& out) {
         assign(index, *queue_.front(), now, out);
         some = true;
     }
+    place(index, now, out);
+    return some;
+}
+
+/// Among the idle, the busy, or those that are on their way out.
+[[gnu::hot]] void dispatcher::place(worker_index index, time_point now, effects& out) {
+    worker& wk = workers_[index];
     if (!wk.inflight.empty()) {
         wk.state = life::busy;
         if (limits_.prefetch != 0 && !wk.hungry && !wk.spent() &&
@@ -103,10 +110,9 @@ bool dispatcher::refill(worker_index index, time_point now, effects& out) {
         }
         if (prefetched_ != 0) steal_for_idle(now, out);
     }
-    return some;
 }
 
-void dispatcher::assign(worker_index index, work& w, time_point now, effects& out) {
+[[gnu::hot]] void dispatcher::assign(worker_index index, work& w, time_point now, effects& out) {
     worker& wk = workers_[index];
     leave_idle(index);
     wk.state = life::busy;
@@ -213,7 +219,7 @@ void dispatcher::recall_below(int priority, effects& out) {
     }
 }
 
-std::size_t dispatcher::chunk_size(const work& w) const noexcept {
+[[gnu::hot]] std::size_t dispatcher::chunk_size(const work& w) const noexcept {
     if (!w.many()) return 1;
     const auto waiting = w.waiting_items();
     if (w.settings_.chunk_size != 0)
@@ -234,12 +240,12 @@ std::size_t dispatcher::chunk_size(const work& w) const noexcept {
     return static_cast<std::size_t>(std::clamp(best, 1.0, 1e6));
 }
 
-float dispatcher::expected(const work& w, std::uint32_t count) const noexcept {
+[[gnu::hot]] float dispatcher::expected(const work& w, std::uint32_t count) const noexcept {
     return w.many() ? w.item_ns_ * static_cast<float>(count) : call_ns_.get();
 }
 
-void dispatcher::measure(work& w, std::uint32_t items, std::chrono::nanoseconds took,
-                         bool first) noexcept {
+[[gnu::hot]] void dispatcher::measure(work& w, std::uint32_t items, std::chrono::nanoseconds took,
+                                      bool first) noexcept {
     if (!w.many()) {
         // What a worker has to load for its first call says nothing of the second.
         if (first && call_ns_.known() && took < loading) return;
@@ -253,7 +259,7 @@ void dispatcher::measure(work& w, std::uint32_t items, std::chrono::nanoseconds 
     w.item_ns_ = moving_average(w.item_ns_, ns_each(took, n), std::max(0.25F, n / (n + before)));
 }
 
-chunk dispatcher::take(work& w, std::size_t at_most) {
+[[gnu::hot]] chunk dispatcher::take(work& w, std::size_t at_most) {
     chunk c;
     const auto wanted =
         static_cast<std::uint32_t>(std::max<std::size_t>(1, std::min(chunk_size(w), at_most)));
@@ -302,7 +308,7 @@ void dispatcher::wait_in_queue(work& w, bool at_front) {
     if (w.queue_deadline_ != time_point::max()) queue_deadlines_.emplace(w.queue_deadline_, &w);
 }
 
-work_ptr dispatcher::leave_queue(work& w) noexcept {
+[[gnu::hot]] work_ptr dispatcher::leave_queue(work& w) noexcept {
     if (w.queue_deadline_ != time_point::max()) queue_deadlines_.erase({w.queue_deadline_, &w});
     return w.queued_ ? queue_.extract(w) : work_ptr{};
 }

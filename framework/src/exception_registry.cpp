@@ -46,7 +46,7 @@ void exception_registry::add(exception_accessor accessor) {
     r.size.store(r.accessors.size(), std::memory_order_release);
 }
 
-std::size_t exception_registry::size() noexcept {
+[[gnu::hot]] std::size_t exception_registry::size() noexcept {
     return the_registry().size.load(std::memory_order_acquire);
 }
 

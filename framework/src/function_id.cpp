@@ -52,7 +52,7 @@ function_id identify(const void* address) {
     return {found->key, at - found->base};
 }
 
-void size_function(sizer& s, const void* address) {
+[[gnu::hot]] void size_function(sizer& s, const void* address) {
     s.bytes(2 * sizeof(std::uint64_t));
     const auto at = reinterpret_cast<std::uintptr_t>(address);
     if (address == nullptr || program_module().has_code(at)) return;
@@ -61,7 +61,7 @@ void size_function(sizer& s, const void* address) {
     size(s, found->build_id);
 }
 
-void encode_function(writer& w, const void* address) {
+[[gnu::hot]] void encode_function(writer& w, const void* address) {
     const auto at = reinterpret_cast<std::uintptr_t>(address);
     if (address == nullptr || program_module().has_code(at)) {
         w.raw(std::uint64_t{0});
@@ -76,7 +76,7 @@ void encode_function(writer& w, const void* address) {
     encode(w, found->build_id);
 }
 
-void* decode_function(reader& r) {
+[[gnu::hot]] void* decode_function(reader& r) {
     const auto key = r.raw<std::uint64_t>();
     const auto offset = static_cast<std::uintptr_t>(r.raw<std::uint64_t>());
     if (key == 0) {

@@ -198,7 +198,7 @@ constinit made_once<std::shared_ptr<const module_info>> program;
 
 } // namespace
 
-const module_info& program_module() {
+[[gnu::hot]] const module_info& program_module() {
     return *program.get([] { return map().find([](const module_info& m) { return m.key == 0; }); });
 }
 

@@ -63,7 +63,7 @@ struct result_core::progress_sink {
     bool posted = false;
 };
 
-result_core::~result_core() {
+[[gnu::hot]] result_core::~result_core() {
     if (error_ && !observed()) log_unseen(error_);
     delete sleeper_.load(std::memory_order_relaxed);
     delete progress_.load(std::memory_order_relaxed);
@@ -79,7 +79,7 @@ bool result_core::attach(continuation& c) noexcept {
     return true;
 }
 
-void result_core::complete() noexcept {
+[[gnu::hot]] void result_core::complete() noexcept {
     auto* list = waiting_.load(std::memory_order_relaxed);
     // Mostly nobody waits yet. After the exchange this object may be gone at once.
     if (list == nullptr &&
@@ -103,7 +103,7 @@ void result_core::complete() noexcept {
     }
 }
 
-bool result_core::wait(std::optional<steady::time_point> deadline) {
+[[gnu::hot]] bool result_core::wait(std::optional<steady::time_point> deadline) {
     if (ready()) return true;
     if (must_not_wait)
         throw std::system_error{

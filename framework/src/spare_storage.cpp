@@ -20,27 +20,31 @@ struct spare_storage::slot {
     }
 };
 
-spare_storage::permission::permission() noexcept { ++slot::of_this_thread().permissions; }
+[[gnu::hot]] spare_storage::permission::permission() noexcept {
+    ++slot::of_this_thread().permissions;
+}
 
-spare_storage::permission::~permission() {
+[[gnu::hot]] spare_storage::permission::~permission() {
     if (--slot::of_this_thread().permissions == 0) drop();
 }
 
 bool spare_storage::permitted() noexcept { return slot::of_this_thread().permissions != 0; }
 
-bool spare_storage::keeps() noexcept { return slot::of_this_thread().kept.value != nullptr; }
+[[gnu::hot]] bool spare_storage::keeps() noexcept {
+    return slot::of_this_thread().kept.value != nullptr;
+}
 
 void* spare_storage::look(const void* type) noexcept {
     const auto& kept = slot::of_this_thread().kept;
     return kept.type == type ? kept.value : nullptr;
 }
 
-void spare_storage::drop_old(steady::time_point now) noexcept {
+[[gnu::hot]] void spare_storage::drop_old(steady::time_point now) noexcept {
     const auto& mine = slot::of_this_thread();
     if (mine.kept.value != nullptr && now - mine.since > std::chrono::seconds{1}) drop();
 }
 
-void spare_storage::exchange(kept_value by) noexcept {
+[[gnu::hot]] void spare_storage::exchange(kept_value by) noexcept {
     auto& mine = slot::of_this_thread();
     if (by.value != nullptr) mine.since = steady::now();
     const auto before = std::exchange(mine.kept, by);

@@ -13,10 +13,10 @@ thread_local running_task* current_task = nullptr;
 
 running_task* running_task::current() noexcept { return current_task; }
 
-running_task::scope::scope(running_task& task) noexcept : outer_{current_task} {
+[[gnu::hot]] running_task::scope::scope(running_task& task) noexcept : outer_{current_task} {
     current_task = &task;
 }
-running_task::scope::~scope() { current_task = outer_; }
+[[gnu::hot]] running_task::scope::~scope() { current_task = outer_; }
 
 } // namespace detail
 

@@ -45,7 +45,7 @@ thread_local trace_state trace;
 
 } // namespace
 
-bool trace_throws(bool on) noexcept {
+[[gnu::hot]] bool trace_throws(bool on) noexcept {
     const bool before = trace.on;
     trace.on = on;
     return before;

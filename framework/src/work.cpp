@@ -30,7 +30,7 @@ task_options merged(task_options own, const task_options& below) noexcept {
 }
 
 // For every call: what merged() would make is not made, but read where it stands.
-work_settings::work_settings(const task_options& own, const task_options& below)
+[[gnu::hot]] work_settings::work_settings(const task_options& own, const task_options& below)
     : timeout{none_is_zero(own.timeout ? own.timeout : below.timeout)},
       queue_timeout{none_is_zero(own.queue_timeout ? own.queue_timeout : below.queue_timeout)},
       retries{own.retries != 0 ? own.retries : below.retries},
@@ -40,8 +40,8 @@ work_settings::work_settings(const task_options& own, const task_options& below)
     if (!text.empty()) label = std::make_unique<const std::string>(text);
 }
 
-work::work(result_core& core, backend_ptr pool, work_settings settings, std::uint64_t items,
-           bool more_to_come)
+[[gnu::hot]] work::work(result_core& core, backend_ptr pool, work_settings settings,
+                        std::uint64_t items, bool more_to_come)
     : core_{core},
       pool_{std::move(pool)},
       settings_{std::move(settings)},

@@ -28,7 +28,7 @@ work_inbox::answer work_inbox::leave(work& w) noexcept {
     return head == nullptr ? answer::first : answer::more;
 }
 
-bool work_inbox::fetch() noexcept {
+[[gnu::hot]] bool work_inbox::fetch() noexcept {
     if (any_left()) append(head_.exchange(nullptr, std::memory_order_acquire));
     return fetched_ != 0;
 }

@@ -101,6 +101,22 @@ TEST_CASE("a dispatcher asks for all workers, and hands out once they are ready"
     CHECK(w->failures == 0);
 }
 
+TEST_CASE("a call that an idle worker takes at once has never been in the queue") {
+    office o{1};
+    const auto w = fake_call({.queue_timeout = 1s});
+    o.submit(w);
+    CHECK(is(o.only(), w, 0, 1));
+    CHECK(o.d.stats().queued == 0);
+    CHECK_FALSE(o.d.any_waiting());
+    CHECK(o.d.next_deadline() == steady::time_point::max());
+    o.d.expire(o.now + 2s, o.out);
+    CHECK(w->failures == 0);
+    const auto next = fake_call();
+    o.submit(next);
+    CHECK(o.handed_out().empty()); // there is no second worker
+    CHECK(o.d.stats().queued == 1);
+}
+
 TEST_CASE("tasks are handed out in order, those of higher priority first") {
     office o{1};
     const auto a = fake_call();

@@ -15,7 +15,7 @@ unique_fd make_eventfd() {
     return unique_fd{check(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "create an eventfd")};
 }
 
-bool ring(int eventfd) noexcept {
+[[gnu::hot]] bool ring(int eventfd) noexcept {
     const std::uint64_t one = 1;
     return retry([&]() noexcept { return ::write(eventfd, &one, sizeof one); }) >= 0 ||
            errno == EAGAIN; // it has rung more often than can be counted

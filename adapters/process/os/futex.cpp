@@ -12,8 +12,8 @@
 
 namespace coproc::detail::os {
 
-bool futex_wait(const futex_word& word, std::uint32_t expected,
-                std::optional<std::chrono::nanoseconds> timeout) noexcept {
+[[gnu::hot]] bool futex_wait(const futex_word& word, std::uint32_t expected,
+                             std::optional<std::chrono::nanoseconds> timeout) noexcept {
     timespec limit{};
     if (timeout) limit = to_timespec(*timeout);
     const long result =
@@ -21,7 +21,7 @@ bool futex_wait(const futex_word& word, std::uint32_t expected,
     return result == 0 || errno != ETIMEDOUT;
 }
 
-int futex_wake(futex_word& word, int count) noexcept {
+[[gnu::hot]] int futex_wake(futex_word& word, int count) noexcept {
     return static_cast<int>(::syscall(SYS_futex, &word, FUTEX_WAKE, count, nullptr, nullptr, 0));
 }
 

@@ -157,7 +157,7 @@ std::size_t incoming::wait_for(std::size_t least) {
     return there;
 }
 
-bool incoming::given_up() noexcept {
+[[gnu::hot]] bool incoming::given_up() noexcept {
     if (flow_ == nullptr) return false;
     flow_->wait_for(flows_to_, serial_, flows_to_, spin_ns_);
     return std::atomic_ref{*claim_}.load(std::memory_order_relaxed) == claim_when_given_up_;
@@ -213,11 +213,13 @@ void endpoint::refresh_head() {
     }
 }
 
-std::uint64_t endpoint::room() const noexcept { return ring_bytes - (out_.tail - out_.head_seen); }
+[[gnu::hot]] std::uint64_t endpoint::room() const noexcept {
+    return ring_bytes - (out_.tail - out_.head_seen);
+}
 
 /// Whether the rest of the ring had better be left out. Looks for it once in a while: the head is
 /// in the consumer's cache. Not for larger messages, of which what is left would hold but few.
-bool endpoint::may_begin_anew(std::size_t entry, std::size_t rest) {
+[[gnu::hot]] bool endpoint::may_begin_anew(std::size_t entry, std::size_t rest) {
     constexpr std::size_t small = 1024;
     constexpr std::size_t once_in = 4096;
     const std::size_t offset = ring_bytes - rest;
@@ -241,8 +243,8 @@ void endpoint::wait_for_room() {
     wanted.store(0, std::memory_order_relaxed);
 }
 
-writer& endpoint::begin(message_kind kind, std::uint64_t id, std::uint32_t flags,
-                        std::size_t size) {
+[[gnu::hot]] writer& endpoint::begin(message_kind kind, std::uint64_t id, std::uint32_t flags,
+                                     std::size_t size) {
     if (out_.open) throw std::logic_error{"coproc: a message is being written already"};
 
     const std::size_t entry =
@@ -313,13 +315,13 @@ void endpoint::send_descriptors() {
 }
 
 /// The worker has the one object that goes along, and keeps it until it has done this call.
-bool endpoint::promise_kept() noexcept {
+[[gnu::hot]] bool endpoint::promise_kept() noexcept {
     return side_ == channel_side::parent && out_.descriptors.size() == 1 &&
            out_.open_header.kind == static_cast<std::uint32_t>(message_kind::call) &&
            control_->kept.promise(out_.last_number);
 }
 
-message_token endpoint::commit(reply_facts facts) {
+[[gnu::hot]] message_token endpoint::commit(reply_facts facts) {
     if (!out_.open) throw std::logic_error{"coproc: no message is being written"};
     entry_header& header = out_.open_header;
     if (out_.flows) {
@@ -347,7 +349,7 @@ message_token endpoint::commit(reply_facts facts) {
     return {out_.open_position};
 }
 
-void endpoint::publish(const entry_header& header) noexcept {
+[[gnu::hot]] void endpoint::publish(const entry_header& header) noexcept {
     const std::uint64_t position = out_.open_position;
     std::byte* const entry = out_.data + offset_in_ring(position);
     put_header(entry, header);
@@ -380,7 +382,7 @@ bool endpoint::end_flow() noexcept {
     return out_.forks == count_forks();
 }
 
-void endpoint::let_flow() noexcept {
+[[gnu::hot]] void endpoint::let_flow() noexcept {
     const std::size_t size = out_.out.room();
     if (out_.open_header.block == 0 || size < flowing) return;
     // It takes no descriptors.
@@ -418,7 +420,7 @@ void endpoint::copy(std::byte* to, const void* from, std::size_t n) {
 }
 
 /// Before the peer is woken: false if there is nothing that it has not been told of.
-bool endpoint::begin_flush() noexcept {
+[[gnu::hot]] bool endpoint::begin_flush() noexcept {
     if (!std::exchange(out_.unflushed, false)) return false;
     // Sequentially consistent, here and where the peer goes to sleep: either it sees the message,
     // or we see that it sleeps.
@@ -434,20 +436,20 @@ void endpoint::flush() noexcept {
     }
 }
 
-bool endpoint::must_wake() noexcept {
+[[gnu::hot]] bool endpoint::must_wake() noexcept {
     return begin_flush() && control_->worker_sleeps.load() != 0 &&
            control_->worker_sleeps.exchange(0) != 0;
 }
 
-void endpoint::wake() noexcept { os::futex_wake(control_->worker_sleeps); }
+[[gnu::hot]] void endpoint::wake() noexcept { os::futex_wake(control_->worker_sleeps); }
 
-void endpoint::flush_reply() noexcept {
+[[gnu::hot]] void endpoint::flush_reply() noexcept {
     if (begin_flush()) ring(true);
 }
 
 /// Rings the bell that is armed. Only one who finds it armed and unsays that rings it; the parent
 /// may arm another at any time, and looks for messages itself when it has.
-void endpoint::ring(bool with_reply) noexcept {
+[[gnu::hot]] void endpoint::ring(bool with_reply) noexcept {
     auto& armed = control_->parent_armed;
     std::uint32_t now = armed.load();
     for (;;) {
@@ -469,7 +471,7 @@ void endpoint::ring(bool with_reply) noexcept {
 }
 
 /// A task may have closed all descriptors, its own or not: see wait().
-void endpoint::ring_reactor() noexcept {
+[[gnu::hot]] void endpoint::ring_reactor() noexcept {
     if (!os::ring(bell())) cut_off_ = true;
 }
 
@@ -477,7 +479,7 @@ void endpoint::ring_reactor() noexcept {
 /// not come for it is the reactor's. If `later` is seen here, every reply before was left to the
 /// loop; if something else is seen, whoever wrote that looked for them afterwards. And a head that
 /// has reached the tail has been moved by one who has read them.
-void endpoint::tell_of_unheard() noexcept {
+[[gnu::hot]] void endpoint::tell_of_unheard() noexcept {
     std::uint32_t now = control_->parent_armed.load();
     if ((now & announce::mask) != announce::later) return;
     if (out_.shared->head.load(std::memory_order_acquire) == out_.tail) return;
@@ -510,7 +512,7 @@ bool endpoint::want_room() {
 }
 
 /// Before the worker sleeps: it has taken out all there was.
-void endpoint::tell_of_room() noexcept {
+[[gnu::hot]] void endpoint::tell_of_room() noexcept {
     in_.shared->head.store(in_.head);
     auto& wanted = control_->parent_wants_room;
     if (wanted.load() != 0 && wanted.exchange(0) != 0) ring_reactor();
@@ -527,11 +529,11 @@ void endpoint::trim() noexcept {
 
 // --- receiving
 
-bool endpoint::has_message() const noexcept {
+[[gnu::hot]] bool endpoint::has_message() const noexcept {
     return in_.current_size != 0 || in_.shared->tail.load() != in_.head;
 }
 
-incoming* endpoint::peek() {
+[[gnu::hot]] incoming* endpoint::peek() {
     if (in_.current_size != 0) return &current_;
     for (;;) {
         if (in_.tail_seen == in_.head) {
@@ -612,7 +614,7 @@ incoming* endpoint::peek() {
     }
 }
 
-void endpoint::pop() noexcept {
+[[gnu::hot]] void endpoint::pop() noexcept {
     if (in_.current_size == 0) return;
     if (current_.left_ != 0 || current_.by_kept_) current_.forget_descriptors();
     current_.kept_.call_ended();
@@ -622,7 +624,7 @@ void endpoint::pop() noexcept {
     skip(size);
 }
 
-void endpoint::skip(std::uint32_t size) noexcept {
+[[gnu::hot]] void endpoint::skip(std::uint32_t size) noexcept {
     in_.head += size;
     in_.shared->head.store(in_.head, std::memory_order_release);
     if (side_ == channel_side::parent &&
@@ -646,7 +648,7 @@ bool endpoint::arm_for(std::uint32_t whom) noexcept {
     return true;
 }
 
-void endpoint::disarm() noexcept {
+[[gnu::hot]] void endpoint::disarm() noexcept {
     control_->parent_armed.store(announce::nobody, std::memory_order_relaxed);
 }
 
@@ -682,7 +684,7 @@ void endpoint::set_peer_spin(std::chrono::nanoseconds limit) noexcept {
     control_->spin_ns.store(static_cast<std::uint32_t>(ns), std::memory_order_relaxed);
 }
 
-incoming* endpoint::wait() {
+[[gnu::hot]] incoming* endpoint::wait() {
     constexpr std::chrono::milliseconds near{2}; // so long an object is kept
     constexpr std::chrono::seconds quiet{
         1}; // after this long without a message memory is given back
@@ -736,19 +738,21 @@ incoming* endpoint::wait() {
 
 // --- the control block
 
-void endpoint::begin_running(std::uint64_t id, std::uint64_t started_ns) noexcept {
+[[gnu::hot]] void endpoint::begin_running(std::uint64_t id, std::uint64_t started_ns) noexcept {
     control_->running_item.store(0, std::memory_order_relaxed);
     control_->running_since.store(started_ns, std::memory_order_relaxed);
     control_->running_id.store(id + 1, std::memory_order_release);
 }
 
-void endpoint::begin_item(std::uint32_t item, std::uint64_t started_ns) noexcept {
+[[gnu::hot]] void endpoint::begin_item(std::uint32_t item, std::uint64_t started_ns) noexcept {
     // The time goes first: whoever sees the item sees no time before it began.
     if (started_ns != 0) control_->running_since.store(started_ns, std::memory_order_release);
     control_->running_item.store(item, std::memory_order_release);
 }
 
-void endpoint::end_running() noexcept { control_->running_id.store(0, std::memory_order_release); }
+[[gnu::hot]] void endpoint::end_running() noexcept {
+    control_->running_id.store(0, std::memory_order_release);
+}
 
 std::optional<running_call> endpoint::running() const noexcept {
     for (int i = 0; i != 3; ++i) {

@@ -270,6 +270,10 @@ public:
     /// already, and the bell is not armed.
     [[nodiscard]] bool arm() noexcept;
     void disarm() noexcept;
+    /// Some bell will ring; another thread may be about to change that.
+    [[nodiscard]] bool armed() const noexcept {
+        return control_->parent_armed.load(std::memory_order_relaxed) != announce::nobody;
+    }
     /// The same with the bell of an event loop (see `announce`).
     [[nodiscard]] bool arm_loop(std::uint32_t slot) noexcept;
     /// Before a call is sent by a loop that will look for the reply by itself: no bell, but see

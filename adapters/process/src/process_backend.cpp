@@ -83,7 +83,7 @@ void process_backend::start() {
 
 // --- the backend's interface --------------------------------------------------------------------------------------
 
-void process_backend::submit(work& w) {
+[[gnu::hot]] void process_backend::submit(work& w) {
     if (!w.remote())
         throw std::logic_error{
             "coproc: this work can only run on threads (it was made for a dummy pool)"};
@@ -201,20 +201,20 @@ pool_stats process_backend::stats() {
 // --- deciding and carrying out ------------------------------------------------------------------------------------
 
 /// Under the lock: each has its place in the queue then, as if there were no inbox.
-void process_backend::fetch_left() {
+[[gnu::hot]] void process_backend::fetch_left() {
     inbox_.fetch();
     while (inbox_.fetched() != 0)
         submit_plain(*inbox_.pop());
 }
 
 /// Nothing of a plain call can run out of time: the clock is mostly spared.
-void process_backend::submit_plain(work& w) {
+[[gnu::hot]] void process_backend::submit_plain(work& w) {
     dispatcher_.submit(w, dispatcher_.may_hold_back() ? steady::now() : steady::time_point{},
                        effects_);
 }
 
 /// The end of every decision: what has been left comes behind others, or is handed out now.
-void process_backend::see_to_inbox() {
+[[gnu::hot]] void process_backend::see_to_inbox() {
     for (;;) {
         const bool crowded = dispatcher_.plain_waits();
         if (crowded != crowded_.load(std::memory_order_relaxed))
@@ -239,7 +239,7 @@ void process_backend::put_in_order() {
     decide(std::move(lock), fetch, listener{});
 }
 
-void process_backend::bind(plan& p) {
+[[gnu::hot]] void process_backend::bind(plan& p) {
     if (dismissed_ && processes_.empty() && leaving_ == 0 && launching_ == 0 &&
         !std::exchange(joined_published_, true)) {
         p.all_ended = true;
@@ -275,7 +275,7 @@ void process_backend::bind(plan& p) {
     }
 }
 
-void process_backend::carry_out(plan& p, const listener& by) {
+[[gnu::hot]] void process_backend::carry_out(plan& p, const listener& by) {
     for (const auto& r : p.recall)
         if (r.seat) take_back(r.seat, r.chunk_id, false);
     for (const auto& s : p.stop)

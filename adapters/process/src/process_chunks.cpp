@@ -37,7 +37,7 @@ constexpr std::size_t worth_lending = 8;
 
 // --- to the workers ----------------------------------------------------------------------------------------------
 
-void process_backend::send(const seat_ptr& seat, const listener& by) {
+[[gnu::hot]] void process_backend::send(const seat_ptr& seat, const listener& by) {
     // What cannot be sent makes room for others, which may not be sendable either: this goes on
     // here, and not one call deeper for each.
     std::vector<seat_ptr> others;
@@ -49,8 +49,8 @@ void process_backend::send(const seat_ptr& seat, const listener& by) {
     }
 }
 
-void process_backend::send_to(const seat_ptr& seat, const listener& by,
-                              std::vector<seat_ptr>& others) {
+[[gnu::hot]] void process_backend::send_to(const seat_ptr& seat, const listener& by,
+                                           std::vector<seat_ptr>& others) {
     while (auto left = seat->send(max_worker_memory_ != 0, by))
         if (left->error)
             refuse(seat, *left, others);
@@ -111,7 +111,7 @@ void process_backend::give_back(const seat_ptr& seat, std::uint64_t chunk_id,
 
 // --- from the workers --------------------------------------------------------------------------------------------
 
-void process_backend::digest(const seat_ptr& seat, worker_news news) {
+[[gnu::hot]] void process_backend::digest(const seat_ptr& seat, worker_news news) {
     if (seat->keeps_unsent()) send(seat, listener{}); // there may be room now
     if (news.empty() && !news.counted) return;
     const auto index = seat->index();
@@ -168,7 +168,7 @@ void process_backend::on_bell(const seat_ptr& seat, bool may_lend) {
     seat->calls_back = callbacks.seen() >= worth_lending;
 }
 
-void process_backend::help(work& w) noexcept {
+[[gnu::hot]] void process_backend::help(work& w) noexcept {
     const auto hint = w.worker_hint();
     if (hint < 0 || on_reactor_thread()) return;
     seat_ptr seat;
@@ -179,19 +179,30 @@ void process_backend::help(work& w) noexcept {
     if (!seat || !seat->was_ready()) return;
     const bool short_calls =
         w.many() || last_call_ns_.load(std::memory_order_relaxed) < longest_spin_ns;
-    const auto until = os::monotonic_ns() +
-                       static_cast<std::uint64_t>(short_calls ? longest_spin_ns : shortest_spin_ns);
+    const auto spin_ns =
+        static_cast<std::uint64_t>(short_calls ? longest_spin_ns : shortest_spin_ns);
     try {
         seat->disarm();
-        do {
+        for (std::uint64_t until = 0;;) {
             // It would run when this thread is tired of looking.
             if (seat->waits_for_this_cpu()) std::this_thread::yield();
             for (int i = 0; i < 16 && !w.core().ready(); ++i) {
                 if (seat->has_news()) break;
                 os::pause();
             }
-            digest(seat, seat->listen(worker_seat::afterwards::nothing));
-        } while (!w.core().ready() && os::monotonic_ns() < until);
+            auto news = seat->listen(worker_seat::afterwards::look_on);
+            const bool nothing_due = news.nothing_due;
+            digest(seat, std::move(news));
+            if (w.core().ready()) {
+                if (nothing_due) return;
+                break;
+            }
+            const auto now = os::monotonic_ns();
+            if (until == 0)
+                until = now + spin_ns;
+            else if (now >= until)
+                break;
+        }
         hear_out(seat, worker_seat::afterwards::wait_for_what_is_due);
     } catch (const std::exception& e) {
         log(log_kind::other, e.what());

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -60,8 +61,8 @@ bool process_backend::decide(std::unique_lock<patient_mutex> lock, Event&& event
         ~lasting() { in_use = true; }
     };
     thread_local lasting kept;
-    plan own;
-    plan& p = in_use ? own : kept;
+    std::optional<plan> own;
+    plan& p = in_use ? own.emplace() : kept;
     struct borrow {
         bool mine;
         borrow() noexcept : mine{!std::exchange(in_use, true)} {}

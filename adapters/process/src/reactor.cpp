@@ -128,7 +128,7 @@ void launch_later(std::function<void()> start) {
 
 boost::asio::io_context& output_context() { return all().output.get("coproc-output").context; }
 
-bool on_reactor_thread() noexcept {
+[[gnu::hot]] bool on_reactor_thread() noexcept {
     return running_here != nullptr && running_here == all().reactor.present();
 }
 

@@ -132,7 +132,7 @@ private:
 
 } // namespace
 
-int worker_loop::run() {
+[[gnu::hot]] int worker_loop::run() {
     say_hello();
     incoming& first = *channel_.wait();
     if (first.kind == message_kind::run) return run_process(channel_, first);
@@ -198,7 +198,7 @@ bool worker_loop::set_up(incoming& message) {
     return true;
 }
 
-void worker_loop::serve(incoming& message) {
+[[gnu::hot]] void worker_loop::serve(incoming& message) {
     const std::uint64_t started = os::monotonic_ns();
     const std::uint32_t flags = message.flags;
     const bool timed = (flags & call_flag::timed) != 0;
@@ -230,7 +230,7 @@ void worker_loop::serve(incoming& message) {
 
 /// What large values have left behind is kept for the next ones, but not for ever while others
 /// come. (When none come, endpoint::wait sees to it.)
-void worker_loop::tidy_up(std::uint64_t now_ns, bool large_reply) noexcept {
+[[gnu::hot]] void worker_loop::tidy_up(std::uint64_t now_ns, bool large_reply) noexcept {
     constexpr std::uint64_t quiet_ns = 1'000'000'000;
     spare_storage::drop_old(os::to_steady(now_ns));
     if (large_reply)

@@ -35,15 +35,15 @@ constexpr std::size_t most_at_a_time = 64 * 1024;
 
 } // namespace
 
-std::vector<worker_news::completed>* worker_news::spare() noexcept {
+[[gnu::hot]] std::vector<worker_news::completed>* worker_news::spare() noexcept {
     return thread_own<std::vector<completed>>();
 }
 
-worker_news::worker_news() noexcept {
+[[gnu::hot]] worker_news::worker_news() noexcept {
     if (auto* const kept = spare()) done.swap(*kept);
 }
 
-worker_news::~worker_news() {
+[[gnu::hot]] worker_news::~worker_news() {
     done.clear();
     auto* const kept = spare();
     if (kept != nullptr && done.capacity() > kept->capacity()) done.swap(*kept);
@@ -112,7 +112,7 @@ void worker_seat::wait_for_bell() {
                      });
 }
 
-void worker_seat::teach() {
+[[gnu::hot]] void worker_seat::teach() {
     const auto known = exception_registry::size();
     if (known == learned_) return;
     sizer s;
@@ -150,7 +150,7 @@ bool worker_seat::leave_to(const std::shared_ptr<loop_bell>& loop) {
     return true;
 }
 
-void worker_seat::leave_loop() noexcept {
+[[gnu::hot]] void worker_seat::leave_loop() noexcept {
     if (loop_) loop_->remove(*this);
     loop_.reset();
 }
@@ -162,16 +162,17 @@ void worker_seat::arm_reactor() {
     if (process_->channel().arm()) os::ring(process_->doorbell());
 }
 
-void worker_seat::post(chunk what) noexcept { outbox_.put(std::move(what)); }
+[[gnu::hot]] void worker_seat::post(chunk what) noexcept { outbox_.put(std::move(what)); }
 
-std::optional<worker_seat::unsent> worker_seat::send(bool want_rss, const listener& by) {
+[[gnu::hot]] std::optional<worker_seat::unsent> worker_seat::send(bool want_rss,
+                                                                  const listener& by) {
     std::optional<unsent> failed;
     for (bool more = true; more && !failed;)
         failed = send_some(want_rss, by, more);
     return failed;
 }
 
-std::optional<chunk> worker_seat::next_to_send() noexcept {
+[[gnu::hot]] std::optional<chunk> worker_seat::next_to_send() noexcept {
     if (unsent_.empty()) return outbox_.take();
     std::optional<chunk> next{std::move(unsent_.front())};
     unsent_.pop_front();
@@ -187,8 +188,8 @@ void worker_seat::keep_unsent(chunk what) {
     keeps_unsent_.store(true, std::memory_order_relaxed);
 }
 
-std::optional<worker_seat::unsent> worker_seat::send_some(bool want_rss, const listener& by,
-                                                          bool& more) {
+[[gnu::hot]] std::optional<worker_seat::unsent>
+worker_seat::send_some(bool want_rss, const listener& by, bool& more) {
     // Behind the lock: the one that is woken may take the CPU from us at once.
     struct waking {
         endpoint& channel;
@@ -267,7 +268,7 @@ worker_seat::unsent worker_seat::find_culprit(unsent chunk_of) {
 }
 
 /// Writes the message of a chunk, and remembers the chunk.
-std::size_t worker_seat::put(chunk& c, bool want_rss, const listener& by) {
+[[gnu::hot]] std::size_t worker_seat::put(chunk& c, bool want_rss, const listener& by) {
     const work& w = *c.of;
     const call_preamble preamble{w.remote(), c.attempt, w.settings().label_text()};
     std::uint32_t flags = preamble.flags();
@@ -353,7 +354,7 @@ void worker_seat::retire() {
     });
 }
 
-worker_news worker_seat::listen(afterwards then) {
+[[gnu::hot]] worker_news worker_seat::listen(afterwards then) {
     worker_news news;
     const std::scoped_lock lock{mutex_};
     if (left_) return news;
@@ -369,7 +370,7 @@ worker_news worker_seat::listen(afterwards then) {
     return news;
 }
 
-void worker_seat::hear_all(worker_news& news, afterwards then) {
+[[gnu::hot]] void worker_seat::hear_all(worker_news& news, afterwards then) {
     auto& channel = process_->channel();
     const bool for_loop =
         then == afterwards::wait_for_loop || then == afterwards::wait_for_next_look;
@@ -395,7 +396,9 @@ void worker_seat::hear_all(worker_news& news, afterwards then) {
             loan_->lent.store(false, std::memory_order_relaxed);
         else if (loan_->lent.load(std::memory_order_relaxed))
             return; // the callbacks' thread listens
-        unheard_ = then != afterwards::wait_for_bell && flights_.empty();
+        news.nothing_due = then != afterwards::wait_for_bell && flights_.empty();
+        if (then == afterwards::look_on && !news.nothing_due) return;
+        unheard_ = news.nothing_due;
         if (unheard_) {
             leave_loop();
             channel.disarm();
@@ -413,7 +416,7 @@ void worker_seat::hear_all(worker_news& news, afterwards then) {
     }
 }
 
-void worker_seat::hear(incoming& message, worker_news& news) {
+[[gnu::hot]] void worker_seat::hear(incoming& message, worker_news& news) {
     if (!was_ready()) {
         const auto now = handshake_.on_message(message);
         if (now == handshake::state::ready) {
@@ -497,12 +500,13 @@ bool worker_seat::reply_is_near() const noexcept {
     return !was_asleep_.load(std::memory_order_relaxed) && pool_->calls_are_tiny();
 }
 
-void worker_seat::disarm() {
+[[gnu::hot]] void worker_seat::disarm() {
+    if (!process_->channel().armed()) return;
     const std::scoped_lock lock{mutex_};
     if (!left_) process_->channel().disarm();
 }
 
-bool worker_seat::has_news() {
+[[gnu::hot]] bool worker_seat::has_news() {
     const std::unique_lock lock{mutex_, std::try_to_lock};
     return lock && !left_ && process_->channel().has_message();
 }

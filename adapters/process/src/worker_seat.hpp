@@ -42,8 +42,9 @@ struct worker_news {
     std::vector<completed> done;
     std::optional<handshake::state> handshake_now; ///< set when it changed to ready or failed
     bool corrupt = false;
-    bool more = false;    ///< may be on the channel: it was not listened to until the end
-    bool counted = false; ///< in worker_seat::undigested
+    bool more = false;        ///< may be on the channel: it was not listened to until the end
+    bool counted = false;     ///< in worker_seat::undigested
+    bool nothing_due = false; ///< see worker_seat::afterwards
 
     worker_news() noexcept;
     worker_news(worker_news&&) noexcept = default;
@@ -119,6 +120,7 @@ public:
         wait_for_bell,        ///< the bell is armed, so that what comes later is announced
         wait_for_what_is_due, ///< the same, unless nothing is in flight: then the next send sees to
                               ///< it
+        look_on,              ///< the same if nothing is in flight; else the caller looks again
         wait_for_loop,        ///< the same for a loop: its bell, if all replies are left to it
         wait_for_next_look,   ///< the same, but no bell yet: the loop is about to look once more
     };

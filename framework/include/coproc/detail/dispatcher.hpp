@@ -225,6 +225,7 @@ private:
     };
 
     bool refill(worker_index index, time_point now, effects& out);
+    void place(worker_index index, time_point now, effects& out);
     [[nodiscard]] bool may_prefetch(const worker& to) const;
     [[nodiscard]] bool tiny_is_next() const;
     [[nodiscard]] bool better_held_back() const;
