@@ -189,30 +189,33 @@ void copying(const measure::arguments& arguments) {
     measure::report("floor.memcpy", static_cast<double>(bytes) / ns, "GB/s");
 }
 
+/// This program once more, to do what the option says.
+pid_t spawn(const char* self, const char* option) {
+    const char* const argv[] = {self, option, nullptr};
+    pid_t pid = 0;
+    if (::posix_spawn(&pid, "/proc/self/exe", nullptr, nullptr, const_cast<char* const*>(argv),
+                      environ) != 0)
+        std::abort();
+    return pid;
+}
+
 void bare_child(const measure::arguments& arguments, const char* self) {
-    const auto spawn = [&] {
+    const auto spawn_and_wait = [&] {
         return measure::timed([&] {
-            const char* const argv[] = {self, "--nothing", nullptr};
-            pid_t pid = 0;
-            if (::posix_spawn(&pid, "/proc/self/exe", nullptr, nullptr,
-                              const_cast<char* const*>(argv), environ) != 0)
-                std::abort();
+            const pid_t pid = spawn(self, "--nothing");
             int status = 0;
             ::waitpid(pid, &status, 0);
         });
     };
     measure::report("floor.posix_spawn_and_wait",
-                    measure::median_of(arguments.count(50), spawn) / 1e6, "ms");
+                    measure::median_of(arguments.count(50), spawn_and_wait) / 1e6, "ms");
 }
 
-void death(const measure::arguments& arguments) {
-    const auto kill_and_reap = [] {
-        const pid_t pid = ::fork();
-        if (pid < 0) std::abort();
-        if (pid == 0)
-            for (;;)
-                ::pause();
-        std::this_thread::sleep_for(std::chrono::milliseconds{5});
+/// As large as a worker's program: most of the time goes into its unmapping.
+void death(const measure::arguments& arguments, const char* self) {
+    const auto kill_and_reap = [&] {
+        const pid_t pid = spawn(self, "--sleep");
+        std::this_thread::sleep_for(std::chrono::milliseconds{25});
         return measure::timed([&] {
             ::kill(pid, SIGKILL);
             int status = 0;
@@ -227,6 +230,8 @@ void death(const measure::arguments& arguments) {
 
 int main(int argc, char** argv) {
     if (argc == 2 && std::strcmp(argv[1], "--nothing") == 0) return 0;
+    while (argc == 2 && std::strcmp(argv[1], "--sleep") == 0)
+        ::pause();
     const measure::arguments arguments{argc, argv};
     if (arguments.wants("floor.spin_ping_pong")) spinning(arguments);
     if (arguments.wants("floor.futex_ping_pong"))
@@ -238,6 +243,6 @@ int main(int argc, char** argv) {
         to_epoll(arguments, "floor.eventfd_to_epoll_asleep", measure::asleep_after_ns);
     }
     if (arguments.wants("floor.memcpy")) copying(arguments);
-    if (arguments.wants("floor.kill_and_reap")) death(arguments);
+    if (arguments.wants("floor.kill_and_reap")) death(arguments, argv[0]);
     if (arguments.wants("floor.posix_spawn")) bare_child(arguments, argv[0]);
 }
