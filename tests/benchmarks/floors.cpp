@@ -6,38 +6,26 @@
 // process.
 
 #include "measure.hpp"
+#include "ping_pong.hpp"
 
 #include <atomic>
-#include <climits>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
-#include <linux/futex.h>
+#include <cstring>
 #include <new>
 #include <sched.h>
 #include <spawn.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
 
 namespace {
 
-constexpr std::uint32_t stop = UINT32_MAX;
-
-struct words {
-    alignas(128) std::atomic<std::uint32_t> there{0};
-    alignas(128) std::atomic<std::uint32_t> back{0};
-};
-
-words& shared_words() {
-    void* at =
-        ::mmap(nullptr, sizeof(words), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (at == MAP_FAILED) std::abort();
-    return *::new (at) words;
-}
+using measure::shared_words;
+using measure::stop;
 
 void pause() {
 #if defined(__x86_64__)
@@ -56,13 +44,6 @@ std::uint32_t spin_for_change(const std::atomic<std::uint32_t>& word, std::uint3
         if (now != last) return now;
         pause();
     }
-}
-
-void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t value) {
-    ::syscall(SYS_futex, &word, FUTEX_WAIT, value, nullptr, nullptr, 0);
-}
-void futex_wake(std::atomic<std::uint32_t>& word) {
-    ::syscall(SYS_futex, &word, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
 }
 
 /// `child` runs in a process of its own for as long as `parent` does.
@@ -103,38 +84,12 @@ void spinning(const measure::arguments& arguments) {
         });
 }
 
-void sleeping(const measure::arguments& arguments, const std::string& name,
-              std::chrono::milliseconds idle, int rounds) {
-    auto& w = shared_words();
-    const auto hand_over = [](std::atomic<std::uint32_t>& word, std::uint32_t n) {
-        word.store(n);
-        futex_wake(word);
-    };
-    const auto wait_while = [](std::atomic<std::uint32_t>& word, std::uint32_t n) {
-        while (word.load() == n)
-            futex_wait(word, n);
-        return word.load();
-    };
-    beside(
-        [&] {
-            for (std::uint32_t n = 0; n != stop;) {
-                n = wait_while(w.there, n);
-                hand_over(w.back, n);
-            }
-        },
-        [&] {
-            std::vector<double> samples;
-            for (std::uint32_t n = 1; n <= static_cast<std::uint32_t>(arguments.count(rounds));
-                 ++n) {
-                if (idle.count() != 0) std::this_thread::sleep_for(idle);
-                samples.push_back(measure::timed([&] {
-                    hand_over(w.there, n);
-                    wait_while(w.back, n - 1);
-                }));
-            }
-            hand_over(w.there, stop);
-            measure::report(name, measure::median(std::move(samples)), "ns");
-        });
+void sleeping(const measure::arguments& arguments) {
+    measure::sleepers pair;
+    std::vector<double> samples;
+    for (int i = 0; i < arguments.count(50'000); ++i)
+        samples.push_back(measure::timed([&] { pair.round_trip(); }));
+    measure::report("floor.futex_ping_pong", measure::median(std::move(samples)), "ns");
 }
 
 /// A word in shared memory to a process that spins, an eventfd back to a sleeper in epoll_wait. If
@@ -234,10 +189,7 @@ int main(int argc, char** argv) {
         ::pause();
     const measure::arguments arguments{argc, argv};
     if (arguments.wants("floor.spin_ping_pong")) spinning(arguments);
-    if (arguments.wants("floor.futex_ping_pong"))
-        sleeping(arguments, "floor.futex_ping_pong", {}, 50'000);
-    if (arguments.wants("floor.futex_after_10ms"))
-        sleeping(arguments, "floor.futex_after_10ms", std::chrono::milliseconds{10}, 150);
+    if (arguments.wants("floor.futex_ping_pong")) sleeping(arguments);
     if (arguments.wants("floor.eventfd_to_epoll")) {
         to_epoll(arguments, "floor.eventfd_to_epoll", 0);
         to_epoll(arguments, "floor.eventfd_to_epoll_asleep", measure::asleep_after_ns);

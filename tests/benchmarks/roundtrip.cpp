@@ -6,6 +6,7 @@
 // sleep, or that is polled.
 
 #include "measure.hpp"
+#include "ping_pong.hpp"
 
 #include <coproc/coproc.hpp>
 
@@ -42,14 +43,20 @@ void blocking(coproc::pool& pool, const std::string& name, const measure::argume
     measure::report(name + ".apply.p99", measure::percentile(samples, 0.99), "ns");
 }
 
+/// In turns with the floor: how long a wake-up takes depends on what others on the machine do, and
+/// changes from one second to the next.
 void after_idleness(coproc::pool& pool, const std::string& name,
-                    const measure::arguments& arguments) {
+                    const measure::arguments& arguments, measure::sleepers& floor) {
     std::vector<double> samples;
+    std::vector<double> floor_samples;
     for (int i = 0; i < arguments.count(150); ++i) {
         std::this_thread::sleep_for(10ms);
         samples.push_back(measure::timed([&] { pool.apply(increment, i); }));
+        std::this_thread::sleep_for(10ms);
+        floor_samples.push_back(measure::timed([&] { floor.round_trip(); }));
     }
     measure::report(name + ".apply_after_10ms", measure::median(samples), "ns");
+    measure::report("floor.futex_after_10ms." + name, measure::median(floor_samples), "ns");
 }
 
 asio::awaitable<void> call_often(coproc::pool& pool, int rounds, std::vector<double>& samples,
@@ -102,11 +109,12 @@ void awaited(coproc::pool& pool, const std::string& name, const measure::argumen
 int main(int argc, char** argv) {
     const coproc::runtime runtime{argc, argv};
     const measure::arguments arguments{argc, argv};
+    measure::sleepers floor;
     for (const std::string name : {"process", "dummy"}) {
         if (!arguments.wants(name)) continue;
         coproc::pool pool{{.workers = 2, .backend = name}};
         if (arguments.wants(name + ".apply")) blocking(pool, name, arguments);
-        if (arguments.wants(name + ".apply_after")) after_idleness(pool, name, arguments);
+        if (arguments.wants(name + ".apply_after")) after_idleness(pool, name, arguments, floor);
         if (arguments.wants(name + ".co_await")) awaited(pool, name, arguments);
     }
 }
