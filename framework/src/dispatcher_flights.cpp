@@ -13,8 +13,7 @@ namespace coproc::detail {
 [[gnu::hot]] std::optional<std::size_t>
 dispatcher::find_flight(worker_index index, std::uint64_t chunk_id) const noexcept {
     const auto& flights = workers_[index].inflight;
-    if (!flights.empty() && flights.front().what.id == chunk_id) return 0; // mostly
-    for (std::size_t i = 1; i < flights.size(); ++i)
+    for (std::size_t i = 0; i < flights.size(); ++i)
         if (flights[i].what.id == chunk_id) return i;
     return {};
 }

@@ -7,11 +7,13 @@
 
 #include <atomic>
 #include <climits>
+#include <csignal>
 #include <cstdint>
 #include <cstdlib>
 #include <linux/futex.h>
 #include <new>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -40,6 +42,7 @@ public:
     sleepers() : pid_{::fork()} {
         if (pid_ < 0) std::abort();
         if (pid_ != 0) return;
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
         for (std::uint32_t n = 0; n != stop;) {
             n = wait_while(words_.there, n);
             hand_over(words_.back, n);

@@ -14,6 +14,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -45,8 +46,8 @@ void blocking(coproc::pool& pool, const std::string& name, const measure::argume
 
 /// In turns with the floor: how long a wake-up takes depends on what others on the machine do, and
 /// changes from one second to the next.
-void after_idleness(coproc::pool& pool, const std::string& name,
-                    const measure::arguments& arguments, measure::sleepers& floor) {
+void after_idleness(coproc::pool& pool, const measure::arguments& arguments,
+                    measure::sleepers& floor) {
     std::vector<double> samples;
     std::vector<double> floor_samples;
     for (int i = 0; i < arguments.count(150); ++i) {
@@ -55,8 +56,8 @@ void after_idleness(coproc::pool& pool, const std::string& name,
         std::this_thread::sleep_for(10ms);
         floor_samples.push_back(measure::timed([&] { floor.round_trip(); }));
     }
-    measure::report(name + ".apply_after_10ms", measure::median(samples), "ns");
-    measure::report("floor.futex_after_10ms." + name, measure::median(floor_samples), "ns");
+    measure::report("process.apply_after_10ms", measure::median(samples), "ns");
+    measure::report("floor.futex_after_10ms", measure::median(floor_samples), "ns");
 }
 
 asio::awaitable<void> call_often(coproc::pool& pool, int rounds, std::vector<double>& samples,
@@ -109,12 +110,13 @@ void awaited(coproc::pool& pool, const std::string& name, const measure::argumen
 int main(int argc, char** argv) {
     const coproc::runtime runtime{argc, argv};
     const measure::arguments arguments{argc, argv};
-    measure::sleepers floor;
+    std::optional<measure::sleepers> floor;
+    if (arguments.wants("process.apply_after")) floor.emplace();
     for (const std::string name : {"process", "dummy"}) {
         if (!arguments.wants(name)) continue;
         coproc::pool pool{{.workers = 2, .backend = name}};
         if (arguments.wants(name + ".apply")) blocking(pool, name, arguments);
-        if (arguments.wants(name + ".apply_after")) after_idleness(pool, name, arguments, floor);
+        if (floor && name == "process") after_idleness(pool, arguments, *floor);
         if (arguments.wants(name + ".co_await")) awaited(pool, name, arguments);
     }
 }

@@ -181,9 +181,16 @@ void process_backend::on_bell(const seat_ptr& seat, bool may_lend) {
         w.many() || last_call_ns_.load(std::memory_order_relaxed) < longest_spin_ns;
     const auto spin_ns =
         static_cast<std::uint64_t>(short_calls ? longest_spin_ns : shortest_spin_ns);
+    std::uint64_t until = 0; // the clock is not read for what the first look finds
+    const auto time_left = [&]() noexcept {
+        const auto now = os::monotonic_ns();
+        if (until == 0) until = now + spin_ns;
+        return now < until;
+    };
     try {
         seat->disarm();
-        for (std::uint64_t until = 0;;) {
+        bool nothing_due = false;
+        do {
             // It would run when this thread is tired of looking.
             if (seat->waits_for_this_cpu()) std::this_thread::yield();
             for (int i = 0; i < 16 && !w.core().ready(); ++i) {
@@ -191,19 +198,10 @@ void process_backend::on_bell(const seat_ptr& seat, bool may_lend) {
                 os::pause();
             }
             auto news = seat->listen(worker_seat::afterwards::look_on);
-            const bool nothing_due = news.nothing_due;
+            nothing_due = news.nothing_due;
             digest(seat, std::move(news));
-            if (w.core().ready()) {
-                if (nothing_due) return;
-                break;
-            }
-            const auto now = os::monotonic_ns();
-            if (until == 0)
-                until = now + spin_ns;
-            else if (now >= until)
-                break;
-        }
-        hear_out(seat, worker_seat::afterwards::wait_for_what_is_due);
+        } while (!w.core().ready() && time_left());
+        if (!nothing_due) hear_out(seat, worker_seat::afterwards::wait_for_what_is_due);
     } catch (const std::exception& e) {
         log(log_kind::other, e.what());
     }

@@ -44,7 +44,7 @@ struct worker_news {
     bool corrupt = false;
     bool more = false;        ///< may be on the channel: it was not listened to until the end
     bool counted = false;     ///< in worker_seat::undigested
-    bool nothing_due = false; ///< see worker_seat::afterwards
+    bool nothing_due = false; ///< nothing is in flight: there is no bell to wait for
 
     worker_news() noexcept;
     worker_news(worker_news&&) noexcept = default;
