@@ -32,7 +32,7 @@ connections& all_connections() {
 
 const made_before_main made_early{all_connections};
 
-constexpr std::chrono::seconds decoding_patience{10};
+constexpr std::chrono::seconds connecting_patience{10};
 
 } // namespace
 
@@ -61,8 +61,8 @@ remote_ptr decode_remote(reader& r, const std::string& type) {
     const auto address = decode<client_address>(r);
     const auto id = r.raw<std::uint64_t>();
     const auto ticket = r.raw<std::uint64_t>();
-    const auto client = manager_client::get(address, decoding_patience);
-    auto object = client->adopt(client->call(manager_op::redeem, id, pack(ticket)));
+    const auto client = manager_client::get(address, connecting_patience);
+    auto object = client->redeem(id, ticket);
     require_type(*object, type);
     return object;
 }

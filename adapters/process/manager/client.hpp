@@ -53,6 +53,10 @@ public:
     [[nodiscard]] virtual std::shared_ptr<remote_target> root() = 0;
     /// An object that the reply to create, find, redeem or make names.
     virtual remote_ptr adopt(remote_reply&& reply) = 0;
+    /// The object of a proxy that came in a message. Throws timeout_error if the server is stuck:
+    /// after a while, and at once from then on, until it answers. The thread may be one that others
+    /// depend on.
+    virtual remote_ptr redeem(std::uint64_t object, std::uint64_t ticket) = 0;
     /// Without a reply.
     virtual void tell(manager_op op, std::uint64_t object, std::uint64_t request,
                       const remote_payload& what = {}) noexcept = 0;

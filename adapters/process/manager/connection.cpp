@@ -24,6 +24,8 @@ namespace coproc::detail {
 
 namespace {
 
+constexpr std::chrono::seconds redeeming_patience{10};
+
 /// Gets the reply to a call that has given up, and owns itself from then on. The connection is kept
 /// until there is that reply: what comes with it has to go back.
 class late_reply final : public remote_waiter {
@@ -258,6 +260,26 @@ remote_ptr connection::adopt(remote_reply&& reply) {
     }
     tell(manager_op::release, id, 0, {}); // one reference for all proxies of a process
     return present;
+}
+
+remote_ptr connection::redeem(std::uint64_t object, std::uint64_t ticket) {
+    require_ours();
+    std::uint64_t before = 0;
+    std::chrono::nanoseconds patience = redeeming_patience;
+    {
+        const std::scoped_lock lock{mutex_};
+        before = replies_;
+        if (before == stuck_at_) patience = {};
+    }
+    try {
+        return adopt(call_within(manager_op::redeem, object, pack(ticket), patience));
+    } catch (const timeout_error&) {
+        const std::scoped_lock lock{mutex_};
+        stuck_at_ = before;
+    }
+    throw timeout_error{timeout_kind::waiting,
+                        "coproc: a proxy came in a message, but its manager at " +
+                            address_.endpoint + " does not answer (is its process stopped?)"};
 }
 
 void connection::forget(std::uint64_t id) noexcept {

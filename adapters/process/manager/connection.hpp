@@ -65,6 +65,7 @@ public:
 
     [[nodiscard]] std::shared_ptr<remote_target> root() override;
     remote_ptr adopt(remote_reply&& reply) override;
+    remote_ptr redeem(std::uint64_t object, std::uint64_t ticket) override;
     /// The handle of this object is gone: so is its reference.
     void forget(std::uint64_t id) noexcept;
     [[nodiscard]] std::uint64_t number_of(const remote_object& object) const noexcept override;
@@ -192,6 +193,8 @@ private:
     bool driving_ = false;
     bool driver_sleeps_ = false;
     bool waits_to_write_ = false;
+    std::uint64_t replies_ = 0;           // that have come
+    std::uint64_t stuck_at_ = UINT64_MAX; // so many had, when a proxy could not be redeemed
     std::exception_ptr failure_;
     std::function<std::string()> how_it_ended_;
     bool explaining_ = false;

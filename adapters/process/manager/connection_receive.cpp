@@ -118,6 +118,7 @@ void connection::deliver(frame& in) {
     in_flight to;
     {
         const std::scoped_lock lock{mutex_};
+        ++replies_;
         const auto found = in_flight_.find(in.header.id);
         if (found == in_flight_.end())
             throw protocol_error{"coproc: the manager answers what nobody asked"};

@@ -252,3 +252,42 @@ TEST_CASE("a proxy that travels does not take its impatience along") {
     CHECK_THROWS_AS(copy.at("x"), coproc::timeout_error);
     CHECK(d.at("x") == 1);
 }
+
+TEST_CASE("results with proxies of a stopped manager fail, and hold up nothing for long") {
+    using words = coproc::dict_proxy<std::string, int>;
+    const signs s;
+    const manager m;
+    const auto d = m.dict<std::string, int>();
+    coproc::pool pool{2};
+    const auto give_back = [](words there, const std::string& entered, const std::string& leave) {
+        hold(entered, leave);
+        return there;
+    };
+    {
+        auto first = pool.apply_async(give_back, d, s.path("in 1"), s.path("leave"));
+        auto second = pool.apply_async(give_back, d, s.path("in 2"), s.path("leave"));
+        REQUIRE(await_sign(s.path("in 1")));
+        REQUIRE(await_sign(s.path("in 2")));
+        const stopped now{m};
+        raise_sign(s.path("leave"));
+        // Nobody waits for them, so the library's thread takes them, whom others depend on.
+        CHECK(eventually([&] { return first.ready() && second.ready(); }));
+        for (auto* each : {&first, &second}) {
+            const auto error = thrown<coproc::timeout_error>([&] { each->get(); });
+            REQUIRE(error);
+            CHECK(error->kind() == coproc::timeout_kind::waiting);
+            CHECK(std::string{error->what()}.find("does not answer") != std::string::npos);
+        }
+        auto plain = pool.apply_async([] { return 7; });
+        CHECK(eventually([&] { return plain.ready(); }));
+        CHECK(plain.get() == 7);
+    }
+    raise_sign(s.path("leave"));
+    CHECK(eventually([&] {
+        try {
+            return pool.apply(give_back, d, s.path("in 3"), s.path("leave")) == d;
+        } catch (const coproc::timeout_error&) {
+            return false; // it has not answered yet
+        }
+    }));
+}
