@@ -67,7 +67,8 @@ void append_exception(std::string& out, const std::exception_ptr& exception, int
     std::string type;
     const auto describe = [&](const std::exception* as_std) {
         type = detail::current_exception_type_name();
-        if (as_std != nullptr) what = as_std->what();
+        const char* const text = as_std != nullptr ? as_std->what() : nullptr;
+        if (text != nullptr) what = text;
     };
     const auto cause_first = [&](const std::exception& e) {
         const auto* nested = dynamic_cast<const std::nested_exception*>(&e);

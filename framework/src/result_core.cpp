@@ -5,6 +5,7 @@
 
 #include <coproc/detail/callback_executor.hpp>
 #include <coproc/detail/callback_source.hpp>
+#include <coproc/detail/log_later.hpp>
 #include <coproc/log.hpp>
 
 #include <condition_variable>
@@ -18,8 +19,18 @@ namespace {
 thread_local bool must_not_wait = false;
 
 void log_unseen(const std::exception_ptr& error) noexcept {
-    log(log_kind::unobserved_error,
-        "a task failed and nobody looked at its result:\n" + format_exception(error));
+    const auto tell = [error] {
+        log(log_kind::unobserved_error,
+            "a task failed and nobody looked at its result:\n" + format_exception(error));
+    };
+    if (must_not_wait) {
+        try {
+            log_later(tell);
+            return;
+        } catch (const std::exception&) { // better late than never
+        }
+    }
+    tell();
 }
 
 } // namespace

@@ -8,6 +8,7 @@
 #include "elf_symbols.hpp"
 
 #include <coproc/detail/backtrace.hpp>
+#include <coproc/detail/fork_mutex.hpp>
 #include <coproc/detail/module_map.hpp>
 
 #include <algorithm>
@@ -18,6 +19,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <map>
+#include <mutex>
 #include <poll.h>
 #include <spawn.h>
 #include <string_view>
@@ -122,8 +124,8 @@ std::map<std::uint64_t, lines> ask_addr2line(const std::string& file,
     return found;
 }
 
-std::map<std::uint64_t, lines> look_up(const std::string& module,
-                                       const std::vector<std::uint64_t>& offsets) {
+std::map<std::uint64_t, lines> read_names(const std::string& module,
+                                          const std::vector<std::uint64_t>& offsets) {
     // The program's file may have been replaced or removed since it was started; this name still
     // leads to it.
     const std::string file =
@@ -137,6 +139,48 @@ std::map<std::uint64_t, lines> look_up(const std::string& module,
             if (auto name = symbols.function_at(offset); !name.empty())
                 found[offset].push_back(std::move(name));
     return found;
+}
+
+/// What has been looked up: the same error comes a thousand times, and addr2line takes a tenth of a
+/// second.
+class known_names {
+public:
+    std::map<std::uint64_t, lines> look_up(const std::string& module,
+                                           const std::vector<std::uint64_t>& offsets) {
+        std::map<std::uint64_t, lines> found;
+        std::vector<std::uint64_t> unknown;
+        {
+            const std::scoped_lock lock{mutex_};
+            const auto& known = modules_[module];
+            for (const auto offset : offsets)
+                if (const auto at = known.find(offset); at != known.end())
+                    found.insert(*at);
+                else
+                    unknown.push_back(offset);
+        }
+        if (unknown.empty()) return found;
+        auto fresh = read_names(module, unknown);
+        const std::scoped_lock lock{mutex_};
+        if (count_ + fresh.size() > most) {
+            modules_.clear();
+            count_ = 0;
+        }
+        count_ += fresh.size();
+        modules_[module].insert(fresh.begin(), fresh.end());
+        found.merge(fresh);
+        return found;
+    }
+
+private:
+    static constexpr std::size_t most = 4096;
+    fork_mutex mutex_;
+    std::map<std::string, std::map<std::uint64_t, lines>> modules_;
+    std::size_t count_ = 0;
+};
+
+known_names& known() {
+    static auto& instance = *new known_names;
+    return instance;
 }
 
 /// Below these everything is the library's and the C++ runtime's.
@@ -180,7 +224,7 @@ std::string symbolize(const std::vector<backtrace_frame>& frames) {
         by_module[frame.module].push_back(frame.offset);
     std::map<std::string, std::map<std::uint64_t, lines>> names;
     for (const auto& [module, offsets] : by_module)
-        if (module != "?") names[module] = look_up(module, offsets);
+        if (module != "?") names[module] = known().look_up(module, offsets);
 
     std::string text;
     std::size_t number = 0;

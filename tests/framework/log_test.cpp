@@ -54,6 +54,48 @@ TEST_CASE("a log handler takes a record, a view or a string, and is given back")
     coproc::set_log_handler({});
 }
 
+TEST_CASE("an error that nobody looked at is told where nothing else has to wait for it") {
+    const auto backend = each_backend();
+    CAPTURE(backend);
+    std::atomic<bool> entered{false};
+    std::promise<void> leave;
+    coproc::set_log_handler([&, left = leave.get_future().share()](const coproc::log_record& r) {
+        if (r.kind != coproc::log_kind::unobserved_error) return;
+        entered = true;
+        left.wait();
+    });
+    {
+        coproc::pool pool{on(backend, 1)};
+        pool.apply_async([] { throw std::runtime_error{"nobody looks"}; });
+        REQUIRE(eventually([&] { return entered.load(); }));
+        coproc::pool other{on(backend, 1)};
+        auto result = other.apply_async([] { return 7; });
+        CHECK(eventually([&] { return result.ready(); }));
+        leave.set_value();
+    }
+    coproc::set_log_handler({});
+}
+
+TEST_CASE("a pool that was joined has told of all its tasks") {
+    const auto backend = each_backend();
+    CAPTURE(backend);
+    captured_log log;
+    coproc::pool pool{on(backend, 2)};
+    for (int i = 0; i != 20; ++i)
+        pool.apply_async([](int n) { throw std::runtime_error{"error " + std::to_string(n)}; }, i);
+    pool.close();
+    pool.join();
+    CHECK(log.count(coproc::log_kind::unobserved_error) == 20);
+    CHECK(log.count(coproc::log_kind::unobserved_error, "error 19") == 1);
+}
+
+TEST_CASE("an error without a text is told of, too") {
+    struct silent : std::exception {
+        const char* what() const noexcept override { return nullptr; }
+    };
+    CHECK_FALSE(coproc::format_exception(std::make_exception_ptr(silent{})).empty());
+}
+
 TEST_CASE("a worker that was lost is in the log") {
     captured_log log;
     coproc::pool pool{on("process", 1)};

@@ -3,6 +3,7 @@
 
 #include <coproc/cpu_count.hpp>
 #include <coproc/detail/known_cpu_count.hpp>
+#include <coproc/detail/log_later.hpp>
 #include <src/process_plan.hpp>
 #include <src/reactor.hpp>
 
@@ -295,7 +296,7 @@ void process_backend::put_in_order() {
     if (p.drained) dismiss_all(false);
     if (p.timer) set_timer();
     if (p.all_ended) {
-        joined_->complete();
+        after_logging([joined = joined_] { joined->complete(); });
         boost::asio::post(reactor(), [self = boost::intrusive_ptr<process_backend>{this}] {
             self->timer_.cancel();
         });

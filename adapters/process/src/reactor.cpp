@@ -5,6 +5,7 @@
 
 #include <coproc/detail/forks.hpp>
 #include <coproc/detail/library_threads.hpp>
+#include <coproc/detail/log_later.hpp>
 #include <coproc/detail/result_core.hpp>
 #include <coproc/log.hpp>
 #include <os/signals.hpp>
@@ -88,6 +89,8 @@ struct services {
     lazy_service callbacks;
     lazy_service launches;
     lazy_service output;
+    lazy_service logs;
+    std::atomic<std::size_t> unlogged{0};
 };
 
 services& all() {
@@ -99,6 +102,8 @@ services& all() {
             all().callbacks.forget();
             all().launches.forget();
             all().output.forget();
+            all().logs.forget();
+            all().unlogged.store(0);
         });
         return new services;
     }();
@@ -127,6 +132,35 @@ void launch_later(std::function<void()> start) {
 }
 
 boost::asio::io_context& output_context() { return all().output.get("coproc-output").context; }
+
+void log_later(std::function<void()> what) {
+    // A log handler must not wait here either: the pools' ends wait for it.
+    auto& context = all().logs.get("coproc-log", [] { tells_of_results(true); }).context;
+    all().unlogged.fetch_add(1);
+    try {
+        boost::asio::post(context, [what = std::move(what)] {
+            try {
+                what();
+            } catch (const std::exception&) { // no memory for the text
+            }
+            all().unlogged.fetch_sub(1);
+        });
+    } catch (...) {
+        all().unlogged.fetch_sub(1);
+        throw;
+    }
+}
+
+void after_logging(std::function<void()> then) noexcept {
+    try {
+        if (all().unlogged.load() != 0) {
+            boost::asio::post(all().logs.get("coproc-log").context, then);
+            return;
+        }
+    } catch (const std::exception&) { // no memory: it need not wait
+    }
+    then();
+}
 
 [[gnu::hot]] bool on_reactor_thread() noexcept {
     return running_here != nullptr && running_here == all().reactor.present();
