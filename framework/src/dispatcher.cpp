@@ -96,11 +96,7 @@ void dispatcher::start(effects& out) {
         settle_if_done(w, out); // an empty map is done at once
         return;
     }
-    if (w.settings_.queue_timeout.count() > 0) {
-        const auto left = time_point::max() - now;
-        w.queue_deadline_ =
-            w.settings_.queue_timeout < left ? now + w.settings_.queue_timeout : time_point::max();
-    }
+    if (w.settings_.queue_timeout.count() > 0) w.queue_deadline_ = must_start_by(w, now);
     if (queue_.empty() && moving() == 0 && !idle_.empty() && !w.many()) {
         // It is the only call there is, and need not go through the queue.
         const auto index = idle_.back();
@@ -118,6 +114,10 @@ void dispatcher::extend(work& w, std::uint64_t items, bool more_to_come, time_po
                         effects& out) {
     if (w.settled_ || w.failed_) return;
     w.end_ += items;
+    if (items != 0 && w.settings_.queue_timeout.count() > 0) {
+        stream_deadlines_[&w].push_back({w.end_, must_start_by(w, now)});
+        look_to_next_items(w);
+    }
     if (w.more_to_come_ && !more_to_come) {
         w.more_to_come_ = false;
         unfinished_streams_.erase(&w);

@@ -62,6 +62,7 @@ void dispatcher::settle_if_done(work& w, effects& out) {
     w->left_behind_ = w->ghosts_ != 0;
     leave_queue(*w);
     if (!unfinished_streams_.empty()) unfinished_streams_.erase(w.get());
+    if (!stream_deadlines_.empty()) stream_deadlines_.erase(w.get());
     out.finished.push_back(std::move(w));
     --open_works_;
 }

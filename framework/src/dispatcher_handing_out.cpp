@@ -275,6 +275,7 @@ void dispatcher::recall_below(int priority, effects& out) {
         c.first = w.next_;
         c.count = static_cast<std::uint32_t>(std::min<std::uint64_t>(w.end_ - w.next_, wanted));
         w.next_ += c.count;
+        if (w.queue_deadline_ != time_point::max() && w.many()) look_to_next_items(w);
     }
     // What is handed out as a whole keeps itself alive no longer in the queue but in the chunk.
     c.of = w.has_waiting() || !w.queued_ ? work_ptr{&w} : leave_queue(w);
@@ -306,6 +307,24 @@ void dispatcher::wait_in_queue(work& w, bool at_front) {
     else
         queue_.push_back(w);
     if (w.queue_deadline_ != time_point::max()) queue_deadlines_.emplace(w.queue_deadline_, &w);
+}
+
+dispatcher::time_point dispatcher::must_start_by(const work& w, time_point now) noexcept {
+    const auto most = time_point::max() - now;
+    return w.settings_.queue_timeout < most ? now + w.settings_.queue_timeout : time_point::max();
+}
+
+void dispatcher::look_to_next_items(work& w) {
+    const auto found = stream_deadlines_.find(&w);
+    if (found == stream_deadlines_.end()) return; // a map: all its items came at once
+    auto& waiting = found->second;
+    while (!waiting.empty() && waiting.front().end <= w.next_)
+        waiting.pop_front();
+    const auto until = waiting.empty() ? time_point::max() : waiting.front().until;
+    if (until == w.queue_deadline_) return;
+    queue_deadlines_.erase({w.queue_deadline_, &w});
+    w.queue_deadline_ = until;
+    if (w.queued_ && until != time_point::max()) queue_deadlines_.emplace(until, &w);
 }
 
 [[gnu::hot]] work_ptr dispatcher::leave_queue(work& w) noexcept {

@@ -1011,6 +1011,50 @@ TEST_CASE("a retry may start later than the queue_timeout") {
     CHECK(is(o.only(), w, 0, 1, 2));
 }
 
+TEST_CASE("the items of a stream must start in time from when they were read") {
+    office o{1};
+    const auto s = fake_stream(0, {.queue_timeout = 10ms, .chunk_size = 1});
+    o.submit(s);
+    CHECK(o.d.next_deadline() == steady::time_point::max());
+    o.d.extend(*s, 2, true, o.now, o.out);
+    auto runs = o.only();
+    CHECK(o.d.next_deadline() == o.now + 10ms); // of the second one
+    const auto first_read = o.now;
+    o.now += 6ms;
+    o.d.extend(*s, 1, true, o.now, o.out);
+    CHECK(o.d.next_deadline() == first_read + 10ms);
+    o.done(0, runs);
+    runs = o.only();
+    CHECK(runs.first == 1);
+    CHECK(o.d.next_deadline() == o.now + 10ms); // of the third
+    o.d.expire(o.now + 9ms, o.out);
+    CHECK(s->failures == 0);
+    o.now += 10ms;
+    o.d.expire(o.now, o.out);
+    CHECK(s->failed_at == 2);
+    CHECK(o.d.next_deadline() == steady::time_point::max());
+    o.d.extend(*s, 1, true, o.now, o.out); // too late, and harmless
+    CHECK(o.d.next_deadline() == steady::time_point::max());
+    o.done(0, runs);
+    CHECK(o.finished().size() == 1);
+}
+
+TEST_CASE("a stream whose reader takes its time is in time") {
+    office o{1};
+    const auto s = fake_stream(0, {.queue_timeout = 10ms});
+    o.submit(s);
+    for (int i = 0; i != 3; ++i) {
+        o.d.extend(*s, 1, true, o.now, o.out);
+        o.done(0, o.only());
+        CHECK(o.d.next_deadline() == steady::time_point::max());
+        o.now += 1s;
+        o.d.expire(o.now, o.out);
+    }
+    CHECK(s->failures == 0);
+    o.d.extend(*s, 0, false, o.now, o.out);
+    CHECK(o.finished().size() == 1);
+}
+
 TEST_CASE("a map whose items wait too long fails at the first of them") {
     office o{2};
     const auto m = fake_map(40, {.queue_timeout = 10ms, .retries = 1, .chunk_size = 10});

@@ -84,6 +84,14 @@ TEST_CASE("a timeout counts from when the task starts, queue_timeout until then"
     auto map = pool.with({.queue_timeout = 1ms}).map_async(square, {1, 2});
     CHECK(kind_of(gives_up) == coproc::timeout_kind::queued);
     CHECK(kind_of(map) == coproc::timeout_kind::queued);
+    for (const bool in_order : {true, false}) {
+        const auto hurried = pool.with({.queue_timeout = 1ms});
+        auto items = in_order ? hurried.imap(square, {1, 2}) : hurried.imap_unordered(square, {1});
+        const auto error = thrown<coproc::timeout_error>([&] { items.next(patience); });
+        REQUIRE(error);
+        CHECK(error->kind() == coproc::timeout_kind::queued);
+        CHECK_FALSE(items.next(patience));
+    }
     CHECK_FALSE(waits.ready());
     raise_sign(seen.path("out"));
     CHECK(waits.get(patience) == 9);

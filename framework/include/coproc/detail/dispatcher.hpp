@@ -17,6 +17,7 @@
 #include <exception>
 #include <functional>
 #include <limits>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -253,6 +254,8 @@ private:
     [[nodiscard]] static std::uint64_t first_waiting(const work& w) noexcept;
     void wait_in_queue(work& w, bool at_front);
     work_ptr leave_queue(work& w) noexcept; ///< what kept it alive there
+    void look_to_next_items(work& w);       ///< of a stream: those count that wait longest
+    [[nodiscard]] static time_point must_start_by(const work& w, time_point now) noexcept;
     [[nodiscard]] chunk remove_flight(worker_index index, std::size_t position, time_point now,
                                       effects& out);
     static void lay(flight& ghost, effects& out);
@@ -278,6 +281,12 @@ private:
     work_queue queue_;
     std::set<std::pair<time_point, worker_index>> run_deadlines_;
     std::set<std::pair<time_point, work*>> queue_deadlines_;
+    // Of streams: the items before `end` have been there since the same moment.
+    struct waiting_items {
+        std::uint64_t end;
+        time_point until;
+    };
+    std::map<const work*, std::deque<waiting_items>> stream_deadlines_;
     std::set<work*> unfinished_streams_;
     time_point stuck_check_ = time_point::max();
     std::uint64_t stuck_mark_ = 0; // a worker is stuck that still has this chunk or an older one
