@@ -3,6 +3,7 @@
 #pragma once
 
 #include <coproc/async_result.hpp>
+#include <coproc/detail/input_sequence.hpp>
 #include <coproc/detail/stream_state.hpp>
 #include <coproc/duration.hpp>
 
@@ -131,6 +132,8 @@ private:
 } // namespace coproc
 
 /// @cond
+template <class R>
+inline constexpr bool coproc::detail::hands_items_over<coproc::stream<R>> = true;
 template <class R>
 inline constexpr bool std::ranges::enable_view<coproc::stream<R>> = true;
 template <class R>

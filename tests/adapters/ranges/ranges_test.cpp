@@ -39,6 +39,14 @@ TEST_CASE("imap in a pipeline of range-v3") {
     coproc::pool pool{on(backend)};
     const std::vector<int> inputs{1, 2, 3, 4};
 
+    const auto boxed = [](int x) { return std::make_unique<int>(x); };
+    const auto unboxed = [](std::unique_ptr<int> x) { return *x; };
+    int sum = 0;
+    for (const int x : std::vector{1, 2, 3} | coproc::views::imap(pool, boxed) |
+                           coproc::views::imap(pool, unboxed))
+        sum += x;
+    CHECK(sum == 6);
+    CHECK(pool.map(unboxed, pool.imap(boxed, {4, 5})) == std::vector{4, 5});
     CHECK((inputs | coproc::views::imap(pool, square) | ranges::to<std::vector>()) ==
           std::vector<int>{1, 4, 9, 16});
     CHECK((inputs | coproc::views::imap(pool, square) | ranges::to<std::list<int>>()) ==

@@ -52,12 +52,17 @@ struct sequence_value<T> {
 template <input_sequence T>
 using sequence_value_t = typename sequence_value<std::remove_reference_t<T>>::type;
 
+/// What is read once, and yields what is nowhere else.
+template <class Range>
+inline constexpr bool hands_items_over = false;
+
 /// A container that was given away: what stands in it is moved out of it. One that is not known
 /// might own nothing.
 template <class Range>
 inline constexpr bool gives_items_away =
     !std::is_lvalue_reference_v<Range> && !std::is_const_v<std::remove_reference_t<Range>> &&
-    kind_of<std::remove_cvref_t<Range>> != kind::none;
+    (kind_of<std::remove_cvref_t<Range>> != kind::none ||
+     hands_items_over<std::remove_cvref_t<Range>>);
 
 // g++ warns of the conversion from range-v3's references to pairs.
 #pragma GCC diagnostic push
@@ -70,6 +75,11 @@ Item take_item(Reference&& item) {
         return static_cast<Item&&>(item); // an lvalue, but of a container that was given away
     else if constexpr (std::is_constructible_v<Item, Reference>)
         return Item(std::forward<Reference>(item));
+    else if constexpr (std::is_same_v<std::remove_cvref_t<Reference>, Item>)
+        static_assert(std::is_constructible_v<Item, Reference>,
+                      "coproc: the items of this range cannot be copied, only moved: give the "
+                      "container away (std::move), or have a view move them "
+                      "(std::views::transform([](auto& x) { return std::move(x); }))");
     else
         return to_travel(sequence_value_t<Range>(std::forward<Reference>(item)));
 }
