@@ -4,9 +4,13 @@
 #include <manager/authentication.hpp>
 
 #include <coproc/codec.hpp>
+#include <coproc/detail/forks.hpp>
 #include <coproc/detail/function_id.hpp>
+#include <src/fork_guard.hpp>
 
+#include <atomic>
 #include <bit>
+#include <cstring>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -68,12 +72,11 @@ void expect(const frame& in, manager_op op) {
         throw protocol_error{"coproc: a manager's peer does not speak the manager's protocol"};
 }
 
-frame encode_peer(manager_op op, const manager_peer& peer) {
-    return make_frame(op, peer.library, peer.build_id, peer.pid);
+frame enter_frame(const manager_peer& self) {
+    return make_frame(manager_op::enter, self.library, self.build_id, self.pid);
 }
 
-manager_peer decode_peer(const frame& in) {
-    reader r{in.payload};
+manager_peer decode_peer(reader& r) {
     manager_peer peer;
     peer.library = decode<std::string>(r);
     peer.build_id = decode<std::string>(r);
@@ -85,6 +88,25 @@ void random_bytes(std::span<std::byte> out) {
     if (::RAND_bytes(reinterpret_cast<unsigned char*>(out.data()), static_cast<int>(out.size())) !=
         1)
         throw authentication_error{"coproc: the system gives no random bytes"};
+}
+
+/// 0: not made yet. A fork's child makes its own: it is another server, if it is one.
+constinit std::atomic<std::uint64_t> own_instance{0};
+
+const made_before_main made_early{
+    [] { on_fork_in_child([]() noexcept { own_instance.store(0, std::memory_order_relaxed); }); }};
+
+std::uint64_t instance_of_process() {
+    std::uint64_t known = own_instance.load(std::memory_order_relaxed);
+    while (known == 0) {
+        const nonce random = make_nonce();
+        std::uint64_t fresh = 0;
+        std::memcpy(&fresh, random.data(), sizeof fresh);
+        // Another thread may be faster: then its number holds.
+        if (own_instance.compare_exchange_strong(known, fresh, std::memory_order_relaxed))
+            known = fresh;
+    }
+    return known;
 }
 
 const char* const wrong_key = "coproc: the manager did not accept the key";
@@ -154,7 +176,7 @@ frame server_authentication::on_frame(const frame& in) {
         }
         case state::entering: {
             expect(in, manager_op::enter);
-            peer_ = decode_peer(in);
+            peer_ = decode_peer(r);
             const manager_peer self = manager_peer::self();
             if (peer_.library != self.library) {
                 state_ = state::rejected;
@@ -164,7 +186,8 @@ frame server_authentication::on_frame(const frame& in) {
                                      false);
             }
             state_ = state::done;
-            return encode_peer(manager_op::welcome, self);
+            return make_frame(manager_op::welcome, self.library, self.build_id, self.pid,
+                              instance_of_process());
         }
         case state::rejected:
         case state::done:
@@ -207,10 +230,11 @@ std::optional<frame> client_authentication::on_frame(const frame& in) {
                 throw authentication_error{
                     "coproc: what answers at the manager's address does not know the key"};
             state_ = state::entering;
-            return encode_peer(manager_op::enter, manager_peer::self());
+            return enter_frame(manager_peer::self());
         case state::entering: {
             expect(in, manager_op::welcome);
-            peer_ = decode_peer(in);
+            peer_ = decode_peer(r);
+            peer_.instance = decode<std::uint64_t>(r);
             state_ = state::done;
             return std::nullopt;
         }

@@ -10,7 +10,8 @@
 //     proof {HMAC(key, "client", nonces, binding)}
 //                                                      counterproof {HMAC(key, "server", ...)}
 //     enter {library, byte order, build id}
-//                                                      welcome {library, build id, pid} | refused
+//                                                      welcome {library, build id, pid,
+//                                                               instance} | refused
 //
 // HMAC-SHA256. The labels keep one side's proof from being played back as the other's, the nonces
 // keep yesterday's from being played back today. The binding is key material of the TLS connection,
@@ -38,6 +39,10 @@ struct manager_peer {
     std::string library;  // version of coproc, and how it lays out values
     std::string build_id; // of the program: its functions have a name only in the same build
     std::uint64_t pid = 0;
+    // A random number of the server's process, the same for all its clients: whoever is connected
+    // twice can tell that it is one server. 0 for a client, which does not say. Last in its frame,
+    // and in the server's only: other versions of the library can still be told apart.
+    std::uint64_t instance = 0;
 
     static manager_peer self();
 };

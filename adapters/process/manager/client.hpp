@@ -66,7 +66,8 @@ public:
     [[nodiscard]] virtual const client_address& address() const noexcept = 0;
     /// Says why the connection ended.
     virtual void explain_end(std::function<std::string()> how) = 0;
-    /// The number of an object of this connection's, or 0.
+    /// The number of an object that lives at this server, or 0. It may be held over another
+    /// connection to the same one.
     [[nodiscard]] virtual std::uint64_t number_of(const remote_object& object) const noexcept = 0;
 
     /// The connection that this process has, or a new one. Throws authentication_error,

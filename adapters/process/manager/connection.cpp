@@ -294,7 +294,9 @@ void connection::forget(std::uint64_t id) noexcept {
 
 std::uint64_t connection::number_of(const remote_object& object) const noexcept {
     const auto* const handle = dynamic_cast<const remote_handle*>(&object);
-    return handle != nullptr && handle->over() == this ? handle->id() : 0;
+    if (handle == nullptr) return 0;
+    const connection& holder = *handle->over();
+    return holder.server_.instance == server_.instance ? handle->id() : 0;
 }
 
 // --- the server ----------------------------------------------------------------------------------

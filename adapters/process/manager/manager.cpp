@@ -178,7 +178,14 @@ std::uint64_t manager::require_own(std::string_view name, const detail::remote_p
 }
 
 void manager::publish_object(std::string_view name, const detail::remote_ptr& object) const {
-    detail::unpack<void>(ask(detail::manager_op::publish, require_own(name, object), named(name)));
+    static_cast<void>(require_own(name, object));
+    // Over the connection that holds the object, which may be another one to the same server: only
+    // there the server knows that it is held. Names are the same for all.
+    const auto what = named(name);
+    detail::unpack<void>(waits_for_ever()
+                             ? object->call(detail::manager_op::publish, what)
+                             : detail::ask_within(*object, patience(), detail::manager_op::publish,
+                                                  what, detail::wait_for_ever, nullptr));
 }
 
 bool manager::unpublish(std::string_view name) const {

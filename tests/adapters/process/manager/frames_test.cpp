@@ -126,6 +126,15 @@ TEST_CASE("both sides prove the key to each other") {
     CHECK(talk.server.peer().build_id == talk.client.peer().build_id);
 }
 
+TEST_CASE("a server's process tells all clients the same number") {
+    conversation one{server_authentication{"key"}, client_authentication{"key"}};
+    conversation two{server_authentication{"key"}, client_authentication{"key"}};
+    one.run([](const frame&) {});
+    two.run([](const frame&) {});
+    CHECK(one.client.peer().instance != 0);
+    CHECK(one.client.peer().instance == two.client.peer().instance);
+}
+
 TEST_CASE("a wrong key is an authentication_error and nothing else") {
     conversation talk{server_authentication{"right"}, client_authentication{"wrong"}};
     int frames = 0;

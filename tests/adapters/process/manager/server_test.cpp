@@ -14,9 +14,11 @@
 #include <csignal>
 #include <fstream>
 #include <manager/client.hpp>
+#include <string_view>
 #include <thread>
 
 using namespace coproc_test;
+using namespace std::string_view_literals;
 using coproc::dict_proxy;
 using coproc::manager;
 using coproc::mutex_proxy;
@@ -399,6 +401,63 @@ TEST_CASE("several managers at once, one within a worker") {
         auto v = inner.value<int>(8);
         return v.exchange(9) + v.get();
     }) == 17);
+}
+
+TEST_CASE("a manager publishes an object of its own that came over another connection") {
+    const auto way = GENERATE("blocking", "within", "async");
+    CAPTURE(way);
+    const manager m{at_a_port()};
+    const manager c = manager::connect(m.endpoint(), "the key");
+    const auto publish = [&](const manager& at, std::string_view name, const auto& proxy) {
+        if (way == "blocking"sv)
+            at.publish(name, proxy);
+        else if (way == "within"sv)
+            at.within(patience).publish(name, proxy);
+        else
+            at.async_publish(name, proxy, asio::use_future).get();
+    };
+    const auto check = [&](std::string_view name, int element) {
+        for (const manager* each : {&m, &c}) {
+            auto found = each->find<queue_proxy<int>>(name);
+            found.put(element);
+            CHECK(found.get(patience) == element);
+        }
+    };
+    // The names hold the objects: no proxy is left.
+    publish(m, "over TCP", c.queue<int>());
+    publish(c, "local", m.queue<int>());
+    check("over TCP", 1);
+    check("local", 2);
+    // A proxy that a client left at the server brings the client's address.
+    auto inbox = m.list<queue_proxy<int>>();
+    inbox.push_back(c.queue<int>());
+    publish(m, "left there", inbox.at(0));
+    inbox.clear();
+    check("left there", 3);
+    CHECK(m.unpublish("over TCP"));
+    CHECK_THROWS_AS(c.find<queue_proxy<int>>("over TCP"), std::out_of_range);
+
+    const manager other{at_a_port()};
+    const manager at_other = manager::connect(other.endpoint(), "the key");
+    for (const manager* each : {&m, &c}) {
+        CHECK_THROWS_AS(publish(*each, "foreign", other.queue<int>()), coproc::error);
+        CHECK_THROWS_AS(publish(*each, "foreign", at_other.queue<int>()), coproc::error);
+        CHECK_THROWS_AS(each->find<queue_proxy<int>>("foreign"), std::out_of_range);
+    }
+}
+
+TEST_CASE("by every start method, managers know their own objects") {
+    const auto former = coproc::get_start_method();
+    for (const auto method : {coproc::start_method::spawn, coproc::start_method::forkserver,
+                              coproc::start_method::fork}) {
+        coproc::set_start_method(method);
+        const manager one;
+        const manager two;
+        const auto v = two.value<int>(1);
+        CHECK_THROWS_AS(one.publish("v", v), coproc::error);
+        two.publish("v", v);
+    }
+    coproc::set_start_method(former);
 }
 
 TEST_CASE("by every start method a manager serves") {
