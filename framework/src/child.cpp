@@ -37,6 +37,8 @@ const made_before_main made_early{holder};
 /// By family_kind. Leaked, too; a fork's child makes its own.
 std::atomic<child_family*> families[2];
 
+thread_local const std::string* worker_thread_name = nullptr;
+
 } // namespace
 
 process_identity own_identity() {
@@ -45,9 +47,13 @@ process_identity own_identity() {
 }
 
 void set_identity(process_identity identity) {
+    worker_thread_name = nullptr; // a fork's only thread may have been a worker's
     const std::scoped_lock lock{holder().mutex};
     holder().identity = std::move(identity);
 }
+
+const std::string* name_of_worker_thread() noexcept { return worker_thread_name; }
+void set_name_of_worker_thread(const std::string* name) noexcept { worker_thread_name = name; }
 
 // --- the family -----------------------------------------------------------------------------------
 

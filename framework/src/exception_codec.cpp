@@ -191,4 +191,17 @@ std::exception_ptr local_failure(const std::exception_ptr& exception, failure_in
     return exception;
 }
 
+std::exception_ptr initializer_failure(failure_info where, const std::exception_ptr& thrown) {
+    std::string text = "coproc: the initializer failed in worker \"" + where.worker_name + "\": ";
+    try {
+        std::rethrow_exception(thrown);
+    } catch (const std::exception& e) {
+        text += current_exception_type_name();
+        if (const char* const what = e.what(); what != nullptr) text += std::string{": "} + what;
+    } catch (...) {
+        text += current_exception_type_name();
+    }
+    return make_failure(bootstrap_error{text}, std::move(where), thrown);
+}
+
 } // namespace coproc::detail

@@ -3,6 +3,8 @@
 
 #include <coproc/pool.hpp>
 
+#include <coproc/detail/identity.hpp>
+
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -52,7 +54,8 @@ detail::failure_info detail::here(const work& w, std::uint64_t item) {
     failure_info info;
     info.index = w.many() ? item : 0;
     info.worker_pid = ::getpid();
-    info.worker_name = w.pool()->name();
+    const auto* const worker = name_of_worker_thread();
+    info.worker_name = worker != nullptr ? *worker : w.pool()->name();
     info.label = w.settings().label_text();
     return info;
 }

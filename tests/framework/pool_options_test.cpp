@@ -200,6 +200,12 @@ TEST_CASE("an initializer that throws: bounded attempts, and the first error is 
     const auto error = thrown<coproc::bootstrap_error>([&] { h.get(patience); });
     REQUIRE(error);
     CHECK_THAT(error->what(), ContainsSubstring("no licence, attempt 0"));
+    try {
+        pool.apply(square, 3);
+    } catch (const coproc::bootstrap_error& e) {
+        CHECK(dynamic_cast<const coproc::task_failure*>(&e) != nullptr);
+        CHECK_THROWS_AS(std::rethrow_if_nested(e), std::runtime_error);
+    }
     CHECK_THROWS_AS(map.get(patience), coproc::bootstrap_error);
     CHECK_THROWS_AS(stream.next(patience), coproc::bootstrap_error);
     CHECK_THROWS_AS(pool.apply(square, 3), coproc::bootstrap_error); // later ones too

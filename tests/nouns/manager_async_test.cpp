@@ -40,6 +40,7 @@ public:
         text_.append(static_cast<std::size_t>(loudness), '!');
     }
     std::string text() const { return text_; }
+    std::string and_also(std::string more) const { return text_ + more; }
 
 private:
     std::string text_;
@@ -375,6 +376,16 @@ TEMPLATE_TEST_CASE("objects of a user's class made by a manager, awaited", "",
         CHECK(numbers.call([](const std::vector<int>& all) { return all.at(2); }) == 7);
         auto failing = m.template async_make<greeter>("hello", -1);
         CHECK_THROWS_AS(co_await std::move(failing), std::invalid_argument);
+    });
+    const std::string_view hey = "hey";
+    run([&]() -> asio::awaitable<void> {
+        // What takes a string is given a view.
+        auto object = co_await m.template async_make<greeter>(hey, 1);
+        auto other = co_await m.template async_make_locked<greeter>(hey, 0, asio::use_awaitable);
+        const auto second = co_await object.async_call(&greeter::and_also, hey);
+        CHECK(second == "hey!hey");
+        const auto first = co_await other.async_call(&greeter::and_also, hey, asio::use_awaitable);
+        CHECK(first == "heyhey");
     });
     auto made = m.template async_make<greeter>("hi", 0, asio::use_future);
     REQUIRE(made.wait_for(patience) == std::future_status::ready);

@@ -32,6 +32,17 @@ public:
     using counter::counter;
 };
 
+/// Takes nothing that is given as a view.
+class labelled {
+public:
+    labelled() = default;
+    explicit labelled(std::string text) : text_{std::move(text)} {}
+    std::string with(std::string more) const { return text_ + more; }
+
+private:
+    std::string text_;
+};
+
 } // namespace
 
 TEMPLATE_TEST_CASE("a manager's dict", "", MANAGER_VOCABULARIES) {
@@ -393,6 +404,39 @@ TEMPLATE_TEST_CASE("a manager publishes objects by name", "", MANAGER_VOCABULARI
                         return wrong;
                     }()},
                     std::invalid_argument);
+}
+
+TEMPLATE_TEST_CASE("a manager does not publish an empty proxy", "", MANAGER_VOCABULARIES) {
+    const typename TestType::manager m;
+    const typename TestType::template dict<std::string, int> none;
+    const auto error = thrown<std::logic_error>([&] { m.publish("none", none); });
+    REQUIRE(error);
+    CHECK_THAT(error->what(), ContainsSubstring("empty"));
+    CHECK_THROWS_AS(m.async_publish("none", none), std::logic_error);
+}
+
+TEMPLATE_TEST_CASE("a manager is shut down by who started it", "", MANAGER_VOCABULARIES) {
+    coproc::manager_options options;
+    options.endpoint = "tcp://127.0.0.1:0";
+    options.authkey = "a key";
+    const typename TestType::manager m{options};
+    const auto there = TestType::manager::connect(m.endpoint(), "a key");
+    const auto error = thrown<std::logic_error>([&] { there.shutdown(); });
+    REQUIRE(error);
+    CHECK_THAT(error->what(), ContainsSubstring("started a manager can shut it down"));
+    CHECK(m.is_alive());
+    const auto copy = m;
+    copy.shutdown();
+    CHECK_FALSE(m.is_alive());
+}
+
+TEMPLATE_TEST_CASE("what a manager's objects take is given views", "", MANAGER_VOCABULARIES) {
+    const typename TestType::manager m;
+    const std::string_view text = "abc";
+    auto o = m.template make<labelled>(text);
+    CHECK(o.call(&labelled::with, std::string_view{"de"}) == "abcde");
+    CHECK(o.within(patience).call(&labelled::with, text) == "abcabc");
+    CHECK(m.template make_locked<labelled>(text).call(&labelled::with, "!") == "abc!");
 }
 
 TEMPLATE_TEST_CASE("a manager that was shut down says so", "", MANAGER_VOCABULARIES) {

@@ -70,6 +70,10 @@ TEMPLATE_TEST_CASE("mutex: timed attempts", "", MUTEX_VOCABULARIES) {
     mutex.unlock();
     CHECK(mutex.try_lock_until(std::chrono::steady_clock::now() - 1h)); // it is free
     mutex.unlock();
+    const std::unique_lock lock{mutex, std::chrono::system_clock::now() + 1h}; // any clock
+    CHECK(lock.owns_lock());
+    CHECK_FALSE(mutex.try_lock_until(
+        std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::steady_clock::now())));
 }
 
 TEMPLATE_TEST_CASE("mutex: unlock of one that is not held is a logic_error", "",

@@ -12,6 +12,8 @@
 #include <cstring>
 #include <fcntl.h>
 #include <memory>
+#include <span>
+#include <string_view>
 #include <sys/mman.h>
 #include <tuple>
 #include <variant>
@@ -126,6 +128,21 @@ TEMPLATE_TEST_CASE("what a function returns is dropped, and a string literal arr
     p.join();
     CHECK(p.exit_code() == 0);
     CHECK(read_file(s.path("out")) == "literal");
+}
+
+TEMPLATE_TEST_CASE("a process's function that takes what arrives is given views", "", on_processes,
+                   on_threads) {
+    const signs s;
+    const std::string path = s.path("out");
+    int numbers[] = {1, 2, 3};
+    typename TestType::process p{
+        [](std::string to, std::vector<int> all) { write_file(to, std::to_string(all.size())); },
+        std::string_view{path}, std::span<int>{numbers}};
+    numbers[0] = 0;
+    p.start();
+    p.join();
+    CHECK(p.exit_code() == 0);
+    CHECK(read_file(path) == "3");
 }
 
 TEMPLATE_TEST_CASE("a process knows its name, its parent and whether it is a daemon", "",

@@ -4,6 +4,7 @@
 #include "nouns/lock_cases.hpp"
 #include "support/vocabularies.hpp"
 
+#include <limits>
 #include <list>
 #include <numeric>
 #include <ranges>
@@ -50,6 +51,7 @@ TEMPLATE_TEST_CASE("shared_array: ways to make one", "", SHARED_ARRAY_VOCABULARI
     CHECK(none.begin() == none.end());
     CHECK(ints{0}.size() == 0);
     CHECK_THROWS_AS(ints{-1}, std::invalid_argument);
+    CHECK_THROWS_AS(ints{std::numeric_limits<std::size_t>::max() / 8}, std::length_error);
     const typename TestType::template shared_array<point> points{2};
     points[1].y = 0.5;
     CHECK(points[0].x == 0);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 #include <system_error>
 
 using namespace coproc_test;
@@ -42,6 +43,22 @@ TEMPLATE_TEST_CASE("shared_memory: created under a name, opened by it", "",
     CHECK(made.bytes()[0] == std::byte{8});
     CHECK(error_of([&] { static_cast<void>(memory::create(name, 100)); }) == EEXIST);
     CHECK(error_of([] { static_cast<void>(memory::open(own_name("unknown"))); }) == ENOENT);
+}
+
+TEMPLATE_TEST_CASE("shared_memory: what it refuses", "", SHARED_MEMORY_VOCABULARIES) {
+    using memory = typename TestType::shared_memory;
+    const std::string longest(80, 'x');
+    for (const auto& wrong : {std::string{}, longest + 'x', std::string("a\0b", 3)}) {
+        const auto error =
+            thrown<std::invalid_argument>([&] { static_cast<void>(memory::create(wrong, 8)); });
+        REQUIRE(error);
+        CHECK_THAT(error->what(), ContainsSubstring("1 to 80 bytes"));
+        CHECK_THROWS_AS(memory::open(wrong), std::invalid_argument);
+    }
+    CHECK(memory::create(longest, 8).name() == longest);
+    CHECK_THROWS_AS(memory::create(own_name("none"), 0), std::invalid_argument);
+    CHECK_THROWS_AS(memory::create(own_name("huge"), std::numeric_limits<std::size_t>::max()),
+                    std::length_error);
 }
 
 TEMPLATE_TEST_CASE("shared_memory: the name goes with its owner, the bytes with the last handle",

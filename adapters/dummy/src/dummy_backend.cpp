@@ -328,7 +328,8 @@ void dummy_backend::carry_out(errands& later) {
         effects_.retire.clear();
         for (const auto index : effects_.start) {
             auto& s = slots_[index];
-            s.thread = new worker_thread{this, index, std::exchange(s.given_up, nullptr)};
+            s.thread =
+                new worker_thread{this, index, ++launched_, std::exchange(s.given_up, nullptr)};
             ++threads_;
             later.launch.push_back(s.thread);
         }

@@ -136,6 +136,7 @@ private:
     effects effects_;         // what the dispatcher has just decided
     std::vector<slot> slots_;
     const std::size_t most_spinning_;  // they take the CPU of those who have something to do
+    unsigned long launched_ = 0;       // ever
     std::size_t threads_ = 0;          // that are there or about to be, but for those given up
     std::vector<thread_ptr> given_up_; // still in their last task; a join waits for them a little
     thread_ptr last_ended_;            // the next one to end waits for it

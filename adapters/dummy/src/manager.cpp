@@ -197,6 +197,7 @@ bool manager::is_alive() const noexcept {
     return state_->open;
 }
 void manager::shutdown() const {
+    if (!started_) throw std::logic_error{"coproc: only who started a manager can shut it down"};
     {
         const std::scoped_lock lock{state_->mutex};
         state_->open = false;

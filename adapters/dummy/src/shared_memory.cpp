@@ -6,7 +6,9 @@
 #include <coproc/dummy/shared_array.hpp>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <new>
@@ -19,6 +21,11 @@ namespace detail::threads {
 void beyond_array(std::size_t index, std::size_t size) {
     throw std::out_of_range{"coproc: element " + std::to_string(index) + " of a shared_array of " +
                             std::to_string(size)};
+}
+
+void beyond_memory(std::size_t elements) {
+    throw std::length_error{"coproc: a shared_array of " + std::to_string(elements) +
+                            " elements does not fit into the memory that is left"};
 }
 
 struct memory_block {
@@ -63,6 +70,25 @@ name_table& names() {
                             "coproc: " + std::string{what} + " \"" + std::string{name} + '"'};
 }
 
+constexpr std::size_t longest_name = 80;
+
+void check_name(std::string_view name) {
+    if (name.empty() || name.size() > longest_name || name.find('\0') != std::string_view::npos)
+        throw std::invalid_argument{
+            "coproc: the name of shared memory must have 1 to 80 bytes, none of them zero"};
+}
+
+std::shared_ptr<memory_block> new_block(std::string_view name, std::size_t size) {
+    try {
+        // Rounding up to the alignment must not wrap around.
+        if (size > std::numeric_limits<std::ptrdiff_t>::max()) throw std::bad_alloc{};
+        return std::make_shared<memory_block>(name, size);
+    } catch (const std::bad_alloc&) {
+        throw std::length_error{"coproc: shared memory of " + std::to_string(size) +
+                                " bytes does not fit into the memory that is left"};
+    }
+}
+
 } // namespace
 
 struct memory_name {
@@ -81,10 +107,10 @@ namespace dummy {
 using namespace detail::threads;
 
 shared_memory shared_memory::create(std::string_view name, std::size_t size) {
-    if (name.empty() || size == 0)
-        throw std::invalid_argument{"coproc: shared memory needs a name and a size"};
+    check_name(name);
+    if (size == 0) throw std::invalid_argument{"coproc: shared memory of no bytes"};
     shared_memory made;
-    made.block_ = std::make_shared<memory_block>(name, size);
+    made.block_ = new_block(name, size);
     auto owned = std::make_shared<const memory_name>(made.block_);
     const std::scoped_lock lock{names().mutex};
     if (!names().blocks.try_emplace(made.block_->name, made.block_).second)
@@ -94,6 +120,7 @@ shared_memory shared_memory::create(std::string_view name, std::size_t size) {
 }
 
 shared_memory shared_memory::open(std::string_view name) {
+    check_name(name);
     shared_memory found;
     {
         const std::scoped_lock lock{names().mutex};

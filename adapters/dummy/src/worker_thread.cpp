@@ -3,12 +3,15 @@
 
 #include <worker_thread.hpp>
 
+#include <coproc/detail/exception_codec.hpp>
+#include <coproc/detail/identity.hpp>
 #include <coproc/error.hpp>
 
 #include <algorithm>
 #include <dummy_backend.hpp>
 #include <spin.hpp>
 #include <system_error>
+#include <unistd.h>
 #include <utility>
 
 namespace coproc::detail {
@@ -21,8 +24,9 @@ constexpr auto idle_spin = std::chrono::microseconds{20};
 constexpr unsigned sample_every = 16;           // plain calls; a power of two
 constexpr std::size_t longest_thread_name = 15; // the kernel's limit
 
-std::string name_of(const backend& pool, worker_index slot) {
-    return (pool.name().empty() ? "coproc" : pool.name()) + '-' + std::to_string(slot);
+/// As a worker process is called.
+std::string name_of(const backend& pool, unsigned long number) {
+    return (pool.name().empty() ? std::string{"pool"} : pool.name()) + '-' + std::to_string(number);
 }
 
 void name_this_thread(const std::string& name) noexcept {
@@ -38,10 +42,10 @@ void name_this_thread(const std::string& name) noexcept {
 } // namespace
 
 worker_thread::worker_thread(boost::intrusive_ptr<dummy_backend> pool, worker_index slot,
-                             thread_ptr predecessor)
+                             unsigned long number, thread_ptr predecessor)
     : pool_{std::move(pool)},
       slot_{slot},
-      name_{name_of(*pool_, slot)},
+      name_{name_of(*pool_, number)},
       predecessor_{std::move(predecessor)} {}
 
 void worker_thread::launch() {
@@ -66,6 +70,7 @@ worker_thread* worker_thread::current() noexcept { return current_worker; }
 void worker_thread::main() noexcept {
     id_ = pthread_self();
     current_worker = this;
+    set_name_of_worker_thread(&name_);
     pthread_sigmask(SIG_SETMASK, &pool_->signal_mask(), nullptr);
     name_this_thread(name_);
     if (const auto& where = pool_->where(); where.binds()) bind_this_thread(where.cpus_of(slot_));
@@ -78,15 +83,18 @@ void worker_thread::main() noexcept {
                 run_calls();
     }
     pool_->ended(*this);
+    set_name_of_worker_thread(nullptr);
 }
 
 bool worker_thread::initialize() noexcept {
     try {
         if (pool_->initializer()) pool_->initializer()();
     } catch (...) {
-        pool_->not_ready(*this, std::make_exception_ptr(bootstrap_error{
-                                    "coproc: the initializer failed in worker \"" + name_ +
-                                    "\":\n" + format_exception(std::current_exception())}));
+        failure_info where;
+        where.worker_pid = ::getpid();
+        where.worker_name = name_;
+        pool_->not_ready(
+            *this, initializer_failure(where, local_failure(std::current_exception(), where)));
         return false;
     }
     may_spin_ = pool_->ready(*this);

@@ -31,9 +31,10 @@ class worker_thread final : public boost::intrusive_ref_counter<worker_thread>,
                             private running_task,
                             private item_observer {
 public:
-    /// `predecessor`: a thread that was given up, is asked to stop by this one before all else. So
-    /// the callbacks on its stop token never run on the timer's thread.
-    worker_thread(boost::intrusive_ptr<dummy_backend> pool, worker_index slot,
+    /// `number`: of the pool's threads, from 1. `predecessor`: a thread that was given up, is asked
+    /// to stop by this one before all else. So the callbacks on its stop token never run on the
+    /// timer's thread.
+    worker_thread(boost::intrusive_ptr<dummy_backend> pool, worker_index slot, unsigned long number,
                   thread_ptr predecessor);
     ~worker_thread() = default;
 

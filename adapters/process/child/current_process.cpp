@@ -13,6 +13,9 @@
 namespace coproc {
 
 process_info current_process() {
+    // A worker of a pool on threads stands for a process.
+    if (const auto* const worker = detail::name_of_worker_thread())
+        return {*worker, ::getpid(), true};
     auto self = detail::own_identity();
     return {std::move(self.name), ::getpid(), self.daemon};
 }

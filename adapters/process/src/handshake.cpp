@@ -73,8 +73,8 @@ handshake::state handshake::on_message(incoming& message) {
         where.worker_pid = pid_;
         where.worker_name = worker_name_;
         reader in = message.payload();
-        return fail("coproc: the initializer failed in worker \"" + worker_name_ + "\":\n" +
-                    format_exception(decode_exception(in, where)));
+        error_ = initializer_failure(where, decode_exception(in, where));
+        return state_ = state::failed;
     }
     default:
         break;

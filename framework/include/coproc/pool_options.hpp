@@ -30,8 +30,9 @@ struct pool_options {
     /// by threads.
     std::optional<start_method> start = {};
     /// Runs first in every worker: `coproc::job{f, args...}`. If it throws, the worker is restarted
-    /// a bounded number of times, then the pool is broken and every task fails with what the first
-    /// one threw; with a bootstrap_error if it crashed.
+    /// a bounded number of times, then the pool is broken and every task fails with a
+    /// bootstrap_error that says what the first one threw, and has it nested
+    /// (std::rethrow_if_nested); or how it crashed.
     job initializer = {};
     /// A worker is replaced after so many tasks (items of a map count one each); 0: never.
     std::size_t max_tasks_per_worker = 0;

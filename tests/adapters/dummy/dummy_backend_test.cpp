@@ -269,7 +269,7 @@ TEST_CASE("a task on a thread knows its label, its attempt and its token") {
     CHECK(label == "who am I");
     CHECK(attempt == 1);
     CHECK(stoppable);
-    CHECK(thread_name == "crew-0");
+    CHECK(thread_name == "crew-1");
     CHECK(coproc::this_task::attempt() == 0);
 }
 
@@ -310,7 +310,7 @@ TEST_CASE("a task past its timeout fails at once while its thread finishes") {
         const auto* where = dynamic_cast<const coproc::task_failure*>(&e);
         REQUIRE(where != nullptr);
         CHECK(where->label() == "slow");
-        CHECK(where->worker_name() == "late-0");
+        CHECK(where->worker_name() == "late-1");
     }
     CHECK(stopped.wait());
     // The pool is at full strength although the thread is still in the task.

@@ -113,6 +113,44 @@ TEST_CASE("dummy: shared objects may be of any type") {
     CHECK(mp::shared_array<std::unique_ptr<int>>{2}[1] == nullptr);
 }
 
+TEST_CASE("dummy::shared_array: elements that memory does not suffice for") {
+    struct hungry {
+        hungry() { throw std::bad_alloc{}; }
+    };
+    CHECK_THROWS_AS(mp::shared_array<hungry>{2}, std::length_error);
+}
+
+TEST_CASE("dummy::manager: any manager publishes what any has made") {
+    const mp::manager one;
+    const mp::manager other;
+    const auto numbers = one.list<int>();
+    other.publish("numbers", numbers);
+    CHECK(other.find<mp::list_proxy<int>>("numbers") == numbers);
+}
+
+TEST_CASE("dummy: what fits as it is stays as it is") {
+    struct keeper {
+        explicit keeper(std::string_view text) : at{text.data()} {}
+        [[nodiscard]] bool same(std::string_view text) const { return text.data() == at; }
+        const char* at;
+    };
+    const std::string text = "abc";
+    const std::string_view view = text;
+    const mp::manager m;
+    const auto made = m.make<keeper>(view);
+    CHECK(made.call(&keeper::same, view));
+    CHECK(made.within(patience).call(&keeper::same, view));
+    event_loop context;
+    watched<mp::object_proxy<keeper>> later{context};
+    m.async_make<keeper>(view, later.token());
+    CHECK(later.get().call(&keeper::same, view));
+    bool same = false;
+    mp::process p{[&](std::string_view arrived) { same = arrived.data() == text.data(); }, view};
+    p.start();
+    p.join();
+    CHECK(same);
+}
+
 TEST_CASE("dummy::shared_value: operations wait for those who hold the lock") {
     const mp::shared_value<long> value;
     {

@@ -273,3 +273,30 @@ TEST_CASE("a task may use and end its own pool of threads") {
     CHECK_THROWS_AS(h.get(patience), coproc::cancelled_error);
     CHECK(pool->join(patience));
 }
+
+TEST_CASE("a pool's workers have the same names on threads as in processes") {
+    const auto backend = each_backend();
+    CAPTURE(backend);
+    auto options = on(backend, 1);
+    options.name = GENERATE("crew", "");
+    const auto expected = options.name.empty() ? "pool-1" : "crew-1";
+    coproc::pool pool{options};
+    CHECK(pool.apply([] { return coproc::current_process().name(); }) == expected);
+    CHECK(pool.apply([] { return coproc::current_process().daemon(); }));
+    const auto failure =
+        thrown<coproc::task_failure>([&] { pool.apply([] { throw std::runtime_error{"x"}; }); });
+    REQUIRE(failure);
+    CHECK(failure->worker_name() == expected);
+    CHECK(coproc::current_process().name() == "main");
+    if (backend == "dummy")
+        CHECK(pool.apply([] { return mp::current_process().name(); }) == expected);
+}
+
+TEST_CASE("each thread of a dummy pool has a number of its own, also one that replaces another") {
+    mp::pool_options options{.workers = 1};
+    options.max_tasks_per_worker = 1;
+    mp::pool pool{options};
+    const auto name = [] { return mp::current_process().name(); };
+    CHECK(pool.apply(name) == "pool-1");
+    CHECK(pool.apply(name) == "pool-2");
+}

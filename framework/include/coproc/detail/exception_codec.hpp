@@ -27,6 +27,10 @@ namespace coproc::detail {
 [[nodiscard]] std::exception_ptr local_failure(const std::exception_ptr& exception,
                                                failure_info where);
 
+/// A bootstrap_error that names the worker, with what its initializer threw nested in it.
+[[nodiscard]] std::exception_ptr initializer_failure(failure_info where,
+                                                     const std::exception_ptr& thrown);
+
 } // namespace coproc::detail
 
 #include <coproc/register_exception.hpp>

@@ -8,6 +8,7 @@
 #include <coproc/detail/trailing_token.hpp>
 #include <coproc/dummy/array_proxy.hpp>
 #include <coproc/dummy/bounded_semaphore.hpp>
+#include <coproc/dummy/detail/travelled.hpp>
 #include <coproc/dummy/dict_proxy.hpp>
 #include <coproc/dummy/event_proxy.hpp>
 #include <coproc/dummy/list_proxy.hpp>
@@ -84,22 +85,23 @@ public:
     [[nodiscard]] semaphore_proxy bounded_semaphore(std::size_t permits = 1) const;
     [[nodiscard]] event_proxy event() const;
 
-    /// An object of any class. Calls of different threads may run on it at the same time.
+    /// An object of any class; a constructor that takes only what would arrive in another process
+    /// gets that. Calls of different threads may run on it at the same time.
     template <class T, class... Args>
     [[nodiscard]] object_proxy<T> make(Args&&... args) const {
-        return make_proxy<object_proxy<T>, detail::threads::user_object<T>>(
-            false, std::forward<Args>(args)...);
+        return make_object<T>(false, std::forward<Args>(args)...);
     }
     /// The same for a class that does not synchronise itself: one call at a time.
     template <class T, class... Args>
     [[nodiscard]] object_proxy<T> make_locked(Args&&... args) const {
-        return make_proxy<object_proxy<T>, detail::threads::user_object<T>>(
-            true, std::forward<Args>(args)...);
+        return make_object<T>(true, std::forward<Args>(args)...);
     }
 
-    /// Gives an object a name, under which find finds it.
+    /// Gives an object a name, under which find finds it. It may be another manager's: all managers
+    /// live in this one program. *Exceptions*: std::logic_error for an empty proxy.
     template <class Proxy>
     void publish(std::string_view name, const Proxy& proxy) const {
+        require_object(proxy);
         publish_value(name, {std::make_shared<const Proxy>(proxy), &typeid(Proxy)});
     }
     /// Whether there was such a name.
@@ -204,6 +206,7 @@ public:
     }
     template <class Proxy, detail::token_for<void> Token = boost::asio::deferred_t>
     auto async_publish(std::string_view name, const Proxy& proxy, Token&& token = Token()) const {
+        require_object(proxy);
         return now<void>(
             [name = std::string{name}, proxy](const manager& m) { m.publish(name, proxy); },
             std::forward<Token>(token));
@@ -224,17 +227,33 @@ public:
     [[nodiscard]] std::string authkey() const;  ///< what connect must know
     [[nodiscard]] pid_t pid() const noexcept;   ///< this program's
     [[nodiscard]] bool is_alive() const noexcept;
-    /// From now on this manager makes nothing, and cannot be found.
+    /// From now on this manager makes nothing, and cannot be found. For who started it, with the
+    /// copies of that handle; through one that connect returned it is a std::logic_error.
     void shutdown() const;
 
 private:
+    /// For who connects.
     explicit manager(std::shared_ptr<detail::threads::manager_state> state)
-        : state_{std::move(state)} {}
+        : state_{std::move(state)}, started_{false} {}
 
     template <class Proxy, class State, class... Args>
     Proxy make_proxy(Args&&... args) const {
         require_open();
         return Proxy{std::make_shared<State>(std::forward<Args>(args)...)};
+    }
+    template <class T, class... Args>
+    object_proxy<T> make_object(bool locked, Args&&... args) const {
+        if constexpr (!std::is_constructible_v<T, Args...> &&
+                      std::is_constructible_v<T, detail::threads::travelled_t<Args>...>)
+            return make_object<T>(locked, detail::threads::travelled(std::forward<Args>(args))...);
+        else
+            return make_proxy<object_proxy<T>, detail::threads::user_object<T>>(
+                locked, std::forward<Args>(args)...);
+    }
+    template <class Proxy>
+    static void require_object(const Proxy& proxy) {
+        if constexpr (requires { proxy.operator bool(); })
+            if (!proxy) detail::threads::throw_empty_proxy();
     }
     template <class R, class F, class Token>
     auto now(F call, Token&& token) const {
@@ -242,11 +261,16 @@ private:
             [self = *this, call = std::move(call)] { return call(self); },
             std::forward<Token>(token));
     }
+    /// Whether these are kept as what would arrive in another process.
+    template <class T, class... Args>
+    static constexpr bool takes_travelled = !std::is_constructible_v<T, std::decay_t<Args>...> &&
+                                            std::is_constructible_v<T, travel_t<Args>...>;
     template <class T>
     struct made_from {
         template <class... Args>
-        using with =
-            std::enable_if<std::is_constructible_v<T, std::decay_t<Args>...>, object_proxy<T>>;
+        using with = std::enable_if<std::is_constructible_v<T, std::decay_t<Args>...> ||
+                                        std::is_constructible_v<T, travel_t<Args>...>,
+                                    object_proxy<T>>;
     };
     template <class T, bool Locked, class... Args>
     auto start_make(std::bool_constant<Locked> locked, Args&&... args) const {
@@ -254,6 +278,8 @@ private:
             return detail::complete_with_last(
                 [&](auto&&... x) { return start_make<T>(locked, std::forward<decltype(x)>(x)...); },
                 std::forward<Args>(args)...);
+        } else if constexpr (takes_travelled<T, Args...>) {
+            return start_make<T>(locked, detail::threads::travelled(std::forward<Args>(args))...);
         } else {
             require_open();
             return detail::async_start<object_proxy<T>>(
@@ -278,6 +304,7 @@ private:
                                                          const std::type_info& type) const;
 
     std::shared_ptr<detail::threads::manager_state> state_;
+    bool started_ = true; // by who has this handle; not by who connected
 };
 
 } // namespace coproc::dummy

@@ -48,6 +48,11 @@ public:
     }
     /// False when it did not become free until then.
     [[nodiscard]] bool try_lock_until(std::chrono::steady_clock::time_point until) const;
+    /// The same for any clock.
+    template <class Clock, class D>
+    [[nodiscard]] bool try_lock_until(std::chrono::time_point<Clock, D> when) const {
+        return try_lock_for(when - Clock::now());
+    }
     /// *Exceptions*: std::logic_error if it is not held.
     void unlock() const;
 

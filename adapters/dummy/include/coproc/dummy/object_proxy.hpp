@@ -6,6 +6,7 @@
 #include <coproc/detail/trailing_token.hpp>
 #include <coproc/dummy/detail/hosted.hpp>
 #include <coproc/dummy/detail/limited.hpp>
+#include <coproc/dummy/detail/travelled.hpp>
 #include <coproc/dummy/detail/user_object.hpp>
 
 #include <boost/asio/deferred.hpp>
@@ -32,21 +33,28 @@ public:
     /// For the manager.
     explicit object_proxy(std::shared_ptr<state_type> state) noexcept : base{std::move(state)} {}
 
-    /// Calls a member, or a callable with the object first. Results are copied. Through within() it
-    /// runs as async_call does, with copies of the arguments, and to its end also when this gives
-    /// up. *Exceptions*: what the function throws; standard ones are a task_failure, too;
-    /// timeout_error through within().
+    /// Calls a member, or a callable with the object first; one that takes only what would arrive
+    /// in another process gets that. Results are copied. Through within() it runs as async_call
+    /// does, with copies of the arguments, and to its end also when this gives up. *Exceptions*:
+    /// what the function throws; standard ones are a task_failure, too; timeout_error through
+    /// within().
     template <class F, class... Args>
     auto call(F&& function, Args&&... args) const {
         using function_type = std::decay_t<F>;
-        if (!this->waits_for_ever()) {
-            if constexpr (takes_copies<F, Args...>())
-                return call_within(std::forward<F>(function), std::forward<Args>(args)...);
-            else
-                detail::threads::throw_needs_reference();
+        if constexpr (!takes<function_type, Args...> &&
+                      takes<function_type, detail::threads::travelled_t<Args>...>) {
+            return call(std::forward<F>(function),
+                        detail::threads::travelled(std::forward<Args>(args))...);
+        } else {
+            if (!this->waits_for_ever()) {
+                if constexpr (takes_copies<F, Args...>())
+                    return call_within(std::forward<F>(function), std::forward<Args>(args)...);
+                else
+                    detail::threads::throw_needs_reference();
+            }
+            function_type own(std::forward<F>(function));
+            return this->state().call(own, std::forward<Args>(args)...);
         }
-        function_type own(std::forward<F>(function));
-        return this->state().call(own, std::forward<Args>(args)...);
     }
 
     /// The same on a thread of the library's; asynchronous calls on one object run in their order.
@@ -66,10 +74,19 @@ public:
     }
 
 private:
+    template <class F, class... Args>
+    static constexpr bool takes = std::is_invocable_v<F&, T&, Args...>;
+    /// Whether these are kept as what would arrive in another process.
+    template <class F, class... Args>
+    static constexpr bool takes_travelled =
+        !takes<F, std::decay_t<Args>...> && takes<F, travel_t<Args>...>;
+
     template <class F>
     struct call_of {
         template <class... Args>
-        using with = std::invoke_result<F&, T&, std::decay_t<Args>...>;
+        using with = std::conditional_t<takes_travelled<F, Args...>,
+                                        std::invoke_result<F&, T&, travel_t<Args>...>,
+                                        std::invoke_result<F&, T&, std::decay_t<Args>...>>;
     };
 
     template <class F, class... Args>
@@ -100,14 +117,19 @@ private:
     }
     template <class F, class... Args>
     auto start(F&& function, Args&&... args) const {
-        using result = result_of<std::decay_t<F>, Args...>;
-        static_cast<void>(this->state());
-        return detail::async_start<result>(
-            [state = this->held(), kept = detail::keep_arguments(std::forward<F>(function),
-                                                                 std::forward<Args>(args)...)] {
-                return begin<result>(state, kept);
-            },
-            boost::asio::deferred);
+        if constexpr (takes_travelled<std::decay_t<F>, Args...>) {
+            return start(std::forward<F>(function),
+                         detail::threads::travelled(std::forward<Args>(args))...);
+        } else {
+            using result = result_of<std::decay_t<F>, Args...>;
+            static_cast<void>(this->state());
+            return detail::async_start<result>(
+                [state = this->held(), kept = detail::keep_arguments(std::forward<F>(function),
+                                                                     std::forward<Args>(args)...)] {
+                    return begin<result>(state, kept);
+                },
+                boost::asio::deferred);
+        }
     }
     template <class F, class... Args>
     auto call_within(F&& function, Args&&... args) const {

@@ -14,7 +14,8 @@ namespace coproc::dummy {
 
 /// coproc::process on a thread of this program, under the same name and with the same calls. It
 /// takes any callable and any arguments, copies nothing but what std::thread would, and shares what
-/// is referred to.
+/// is referred to; a function that takes only what would arrive in a process (a string where a
+/// string_view is given) gets that.
 ///
 /// What a thread cannot do: be stopped. terminate() and kill() ask through
 /// this_task::stop_token(), on whose callbacks they run, and the thread goes on until its function

@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <iterator>
+#include <limits>
 #include <memory>
+#include <new>
 #include <optional>
 #include <ranges>
 #include <span>
@@ -18,10 +20,23 @@
 
 namespace coproc::detail::threads {
 
+/// Throws std::length_error.
+[[noreturn]] void beyond_memory(std::size_t elements);
+
+/// Elements T{}.
+template <class T>
+std::unique_ptr<T[]> new_elements(std::size_t n) {
+    if (n > std::numeric_limits<std::ptrdiff_t>::max() / sizeof(T)) beyond_memory(n);
+    try {
+        return std::make_unique<T[]>(n);
+    } catch (const std::bad_alloc&) {
+        beyond_memory(n);
+    }
+}
+
 template <class T>
 struct array_core {
-    /// Elements T{}.
-    explicit array_core(std::size_t n) : values{std::make_unique<T[]>(n)}, size{n} {}
+    explicit array_core(std::size_t n) : values{new_elements<T>(n)}, size{n} {}
 
     recursive_core lock;
     const std::unique_ptr<T[]> values;
@@ -77,17 +92,19 @@ public:
 
     /// Empty.
     shared_array() : shared_array{std::size_t{0}} {}
-    /// `n` elements T{}. *Exceptions*: std::invalid_argument if negative.
+    /// `n` elements T{}. *Exceptions*: std::invalid_argument if negative; std::length_error if
+    /// there is not as much memory; what T{} throws.
     template <detail::count N>
     explicit shared_array(N n)
         : core_{std::make_shared<detail::threads::array_core<T>>(
               detail::count_of(n, "the size of a shared_array"))} {}
-    /// `n` copies of `x`.
+    /// `n` copies of `x`. *Exceptions*: as above, and what copying throws.
     template <detail::count N>
     shared_array(N n, const T& x) : shared_array{n} {
         std::ranges::fill(*this, x);
     }
-    /// The elements of a range: `shared_array<int> a(numbers);`.
+    /// The elements of a range: `shared_array<int> a(numbers);`. *Exceptions*: as above, and what
+    /// the range throws.
     template <std::ranges::input_range Range>
         requires(!std::same_as<std::remove_cvref_t<Range>, shared_array> &&
                  std::convertible_to<std::ranges::range_reference_t<Range>, T> &&
@@ -106,6 +123,7 @@ public:
         }
     }
     /// These: `shared_array<int> a({1, 2, 3});`. (Not `a{1, 2}`: that is one element 2.)
+    /// *Exceptions*: as above.
     template <std::size_t N>
     explicit shared_array(const T (&values)[N]) : shared_array{N} {
         std::ranges::copy(values, begin());

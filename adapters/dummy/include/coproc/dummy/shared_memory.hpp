@@ -27,10 +27,12 @@ public:
     /// No block: no bytes, no name.
     shared_memory() noexcept = default;
 
-    /// A new block of zeros, aligned to 64 bytes. *Exceptions*: std::invalid_argument without a
-    /// name or a size; std::system_error EEXIST if there is one of that name.
+    /// A new block of zeros, aligned to 64 bytes. A name has 1 to 80 bytes, none of them zero.
+    /// *Exceptions*: std::invalid_argument for another name or without a size; std::system_error
+    /// EEXIST if there is one of that name; std::length_error if there is not as much memory.
     [[nodiscard]] static shared_memory create(std::string_view name, std::size_t size);
-    /// The block of that name. *Exceptions*: std::system_error ENOENT if there is none.
+    /// The block of that name. *Exceptions*: std::invalid_argument for what is not a name;
+    /// std::system_error ENOENT if there is none.
     [[nodiscard]] static shared_memory open(std::string_view name);
 
     /// All of it. Valid as long as there is a handle.

@@ -7,6 +7,8 @@
 
 #include <coproc/detail/check_job.hpp>
 #include <coproc/detail/child.hpp>
+#include <coproc/detail/policy.hpp>
+#include <coproc/dummy/detail/travelled.hpp>
 
 #include <memory>
 #include <tuple>
@@ -39,19 +41,23 @@ private:
     std::tuple<Args...> args_;
 };
 
-/// Takes any callable and any arguments, as std::thread does.
+/// Takes any callable and any arguments, as std::thread does; a function that takes only what would
+/// arrive in a process gets that.
 template <class F, class... Args>
 std::unique_ptr<thread_target> make_thread_target(F&& function, Args&&... args) {
     using callable = std::decay_t<F>;
-    constexpr bool fits = std::is_invocable_v<callable, std::decay_t<Args>...> ||
-                          std::is_invocable_v<callable&, std::decay_t<Args>...>;
-    static_assert(fits, "coproc: the function cannot be called with these arguments; they are "
-                        "passed as decayed rvalues, as std::thread does");
-    if constexpr (fits)
+    constexpr bool fits = any_policy::accepts<callable, std::decay_t<Args>...>;
+    if constexpr (fits) {
         return std::make_unique<function_target<callable, std::decay_t<Args>...>>(
             std::forward<F>(function), std::forward<Args>(args)...);
-    else
+    } else if constexpr (any_policy::accepts<callable, travel_t<Args>...>) {
+        return make_thread_target(std::forward<F>(function),
+                                  threads::travelled(std::forward<Args>(args))...);
+    } else {
+        static_assert(fits, "coproc: the function cannot be called with these arguments; they are "
+                            "passed as decayed rvalues, as std::thread does");
         return nullptr;
+    }
 }
 
 /// `target` may be null, and given with the start.
