@@ -18,7 +18,7 @@ struct task_options {
     /// result fails with timeout_error.
     std::optional<duration> timeout = {};
     /// How long the task may wait to start; past it the result fails with timeout_error (kind
-    /// queued).
+    /// queued). Counts from the submission, for each item of a stream from when it was read.
     std::optional<duration> queue_timeout = {};
     /// Further attempts after the *worker* was lost; an exception is an answer and is not retried.
     unsigned retries = 0;
