@@ -3,6 +3,7 @@
 
 #include <coproc/dummy/shared_memory.hpp>
 
+#include <coproc/detail/memory_name_rule.hpp>
 #include <coproc/dummy/shared_array.hpp>
 
 #include <cerrno>
@@ -70,14 +71,6 @@ name_table& names() {
                             "coproc: " + std::string{what} + " \"" + std::string{name} + '"'};
 }
 
-constexpr std::size_t longest_name = 80;
-
-void check_name(std::string_view name) {
-    if (name.empty() || name.size() > longest_name || name.find('\0') != std::string_view::npos)
-        throw std::invalid_argument{
-            "coproc: the name of shared memory must have 1 to 80 bytes, none of them zero"};
-}
-
 std::shared_ptr<memory_block> new_block(std::string_view name, std::size_t size) {
     try {
         // Rounding up to the alignment must not wrap around.
@@ -107,7 +100,7 @@ namespace dummy {
 using namespace detail::threads;
 
 shared_memory shared_memory::create(std::string_view name, std::size_t size) {
-    check_name(name);
+    detail::check_memory_name(name);
     if (size == 0) throw std::invalid_argument{"coproc: shared memory of no bytes"};
     shared_memory made;
     made.block_ = new_block(name, size);
@@ -120,7 +113,7 @@ shared_memory shared_memory::create(std::string_view name, std::size_t size) {
 }
 
 shared_memory shared_memory::open(std::string_view name) {
-    check_name(name);
+    detail::check_memory_name(name);
     shared_memory found;
     {
         const std::scoped_lock lock{names().mutex};

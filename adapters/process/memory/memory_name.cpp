@@ -19,7 +19,6 @@
 #include <cstring>
 #include <mutex>
 #include <pthread.h>
-#include <stdexcept>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -31,7 +30,6 @@
 namespace coproc::detail {
 namespace {
 
-constexpr std::size_t longest_name = 80;
 constexpr timeval longest_wait{5, 0};
 constexpr int most_waiting = 128;
 
@@ -41,7 +39,7 @@ struct address {
 
     explicit address(std::string_view name) {
         const std::string full = "coproc/" + std::to_string(::geteuid()) + "/" + std::string{name};
-        static_assert(longest_name + sizeof "coproc/4294967295/" <= sizeof socket.sun_path);
+        static_assert(longest_memory_name + sizeof "coproc/4294967295/" <= sizeof socket.sun_path);
         socket.sun_family = AF_UNIX;
         std::memcpy(socket.sun_path + 1, full.data(), full.size());
         size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + full.size());
@@ -84,12 +82,6 @@ listening& all() {
 const made_before_main made_early{all};
 
 } // namespace
-
-void check_memory_name(std::string_view name) {
-    if (name.empty() || name.size() > longest_name || name.find('\0') != std::string_view::npos)
-        throw std::invalid_argument{
-            "coproc: the name of shared memory must have 1 to 80 bytes, none of them zero"};
-}
 
 struct memory_name::listener : std::enable_shared_from_this<listener> {
     boost::asio::posix::stream_descriptor socket{reactor()};

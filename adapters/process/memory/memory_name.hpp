@@ -6,6 +6,7 @@
 // that listens to it, whatever ends that: whoever connects to it is sent a descriptor of the
 // memory.
 
+#include <coproc/detail/memory_name_rule.hpp>
 #include <os/unique_fd.hpp>
 
 #include <functional>
@@ -14,9 +15,6 @@
 #include <string_view>
 
 namespace coproc::detail {
-
-/// Throws std::invalid_argument.
-void check_memory_name(std::string_view name);
 
 /// Answers for a name as long as it exists.
 class memory_name {
